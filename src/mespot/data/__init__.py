@@ -1,0 +1,1 @@
+"""Annotated videos: one loader per dataset, and `table` for any other."""

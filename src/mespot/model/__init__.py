@@ -1,0 +1,1 @@
+"""Features to detections: attention, pyramid, head, losses, candidates, NMS, checkpoints."""

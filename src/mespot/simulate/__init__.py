@@ -1,0 +1,1 @@
+"""Labelled video from a still or a neutral clip."""
