@@ -70,6 +70,7 @@ class FlowConfig(Section):
     outer_iterations: int = Field(10, ge=1, description="most outer iterations per warp, a median filter before each")
     median_px: Literal[1, 3, 5] = Field(5, description="side of the median filter on the flow, px; 1 is none")
     step: Literal[1, 2, 4] = Field(1, description="sampled frames between the two of a pair (method.md 2, flow_step)")
+    mask_face: bool = Field(True, description="set the flow outside the face to zero: the background is no expression")
     remove_nose_mean: bool = Field(True, description="subtract the nose region's mean flow: head motion (method.md 10)")
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

@@ -161,6 +161,8 @@ class Features:
         Whether the face was seen.
     motion : (T, R, 2) float32
         Mean flow of every face region in px per step (head motion removed), see ``mespot.vision.regions``.
+    landmarks : (K, 2) float32
+        A typical face of the track in px of the crop: where the regions lie.
     """
 
     levels: tuple[Level, ...]
@@ -168,6 +170,7 @@ class Features:
     times_s: npt.NDArray[np.float64]
     present: npt.NDArray[np.bool_]
     motion: Float32
+    landmarks: Float32
 
     def __post_init__(self) -> None:
         rows = len(self.frames)

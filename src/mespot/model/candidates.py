@@ -1,0 +1,243 @@
+"""From the network's outputs to intervals with a kind and a score: the only way there.
+
+`detect_rows` is read top to bottom: decode every position, settle the kinds, select by score, suppress overlaps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from mespot.config import Config, SpottingConfig
+from mespot.core.expression import ME_LONGEST_S, Kind
+from mespot.core.signals import Grid
+from mespot.core.timeline import row_times_s
+from mespot.model.network import Network, Outputs
+from mespot.model.nms import hard_nms, soft_nms
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+BACKGROUND, MAE, ME = 0, 1, 2
+"""Class numbers of the network and of training targets."""
+KIND_OF_CLASS = {MAE: Kind.MAE, ME: Kind.ME}
+CLASS_OF_KIND = {kind: number for number, kind in KIND_OF_CLASS.items()}
+FEWEST_CANDIDATES = 200
+"""A short video keeps at least so many candidates, whatever its share of an hour: neighbouring rows see the same
+expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Intervals that may be expressions.
+
+    Parameters
+    ----------
+    starts, stops : (M,) float64
+        Sampled rows, ``start <= row < stop``.
+    scores : (M,) float64
+        In [0, 1].
+    kinds : (M,) int64
+        1 MaE, 2 ME.
+    levels : (M,) int64
+        Pyramid level, 0 for P3.
+    rows : (M,) int64
+        Row of the level.
+    """
+
+    starts: FloatArray
+    stops: FloatArray
+    scores: FloatArray
+    kinds: IntArray
+    levels: IntArray
+    rows: IntArray
+
+    def __post_init__(self) -> None:
+        shapes = {getattr(self, field.name).shape for field in fields(self)}
+        if len(shapes) != 1 or len(next(iter(shapes))) != 1:
+            raise ValueError(f"candidates must be arrays of one length, got {sorted(shapes)}")
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def take(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Self:
+        """Return the candidates at the given indices, or where a mask is true."""
+        return type(self)(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    @classmethod
+    def join(cls, parts: Sequence[Candidates]) -> Self:
+        """Return the candidates of all parts, in order."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+def detect_rows(
+    network: Network,
+    outputs: Outputs,
+    times_s: FloatArray,
+    config: Config,
+    *,
+    present: npt.NDArray[np.bool_] | None = None,
+) -> Candidates:
+    """Return the detections of one video in sampled rows, in order of time.
+
+    Parameters
+    ----------
+    network : Network
+        Gives the time grids and turns logits into probabilities.
+    outputs : Outputs
+        Of the whole video, a batch of one.
+    times_s : (T,) float64
+        Presentation times of the sampled frames, s.
+    config : Config
+        ``config.spotting`` is used.
+    present : (T,) bool, optional
+        A candidate whose middle lies where no face was seen is dropped.
+    """
+    candidates = decode_video(network, outputs, times_s, config.spotting, present=present)
+    return select(candidates, config.spotting, hours=_hours(times_s))
+
+
+def decode_video(
+    network: Network,
+    outputs: Outputs,
+    times_s: FloatArray,
+    spotting: SpottingConfig,
+    *,
+    present: npt.NDArray[np.bool_] | None = None,
+) -> Candidates:
+    """Return the candidates of one video before any threshold, cut to the video, kinds settled.
+
+    Parameters are those of `detect_rows`.
+    """
+    with torch.no_grad():
+        scores = [network.probabilities(level)[0].float().cpu().numpy() for level in outputs.logits]
+        distances = [level[0].float().cpu().numpy() for level in outputs.distances]
+    candidates = decode(scores, distances, network.grids())
+    candidates = replace(
+        candidates,
+        starts=candidates.starts.clip(0.0, len(times_s)),
+        stops=candidates.stops.clip(0.0, len(times_s)),
+    )
+    lasting_s = durations_s(candidates, times_s)
+    kept = (lasting_s >= spotting.least_s) & (lasting_s <= spotting.longest_s) & (lasting_s > 0)
+    if present is not None:
+        middles = ((candidates.starts + candidates.stops) / 2).astype(np.int64).clip(0, len(present) - 1)
+        kept &= present[middles]
+    candidates, lasting_s = candidates.take(kept), lasting_s[kept]
+    return settle_kinds(candidates, lasting_s, frame_s=_frame_s(times_s))
+
+
+def decode(
+    scores: Sequence[npt.NDArray[np.floating]],
+    distances: Sequence[npt.NDArray[np.floating]],
+    grids: Sequence[Grid],
+) -> Candidates:
+    """Return two candidates (MaE, ME) for every row of every level.
+
+    Parameters
+    ----------
+    scores : sequence of (2, L)
+        Probability of MaE and of ME.
+    distances : sequence of (2, L)
+        Sampled frames from the row's centre back to the start and on to the stop.
+    grids : sequence of Grid
+        One per level.
+    """
+    parts = []
+    for level, (score, distance, grid) in enumerate(zip(scores, distances, grids, strict=True)):
+        rows = np.arange(score.shape[1], dtype=np.int64)
+        centres = grid.first + grid.stride * rows.astype(np.float64)
+        for number in (MAE, ME):
+            parts.append(
+                Candidates(
+                    starts=centres - distance[0].astype(np.float64),
+                    stops=centres + distance[1].astype(np.float64),
+                    scores=score[number - 1].astype(np.float64),
+                    kinds=np.full(len(rows), number, np.int64),
+                    levels=np.full(len(rows), level, np.int64),
+                    rows=rows,
+                )
+            )
+    return Candidates.join(parts)
+
+
+def durations_s(candidates: Candidates, times_s: FloatArray) -> FloatArray:
+    """Return the (M,) durations of the candidates in seconds, by the time stamps of the frames."""
+    return row_times_s(times_s, candidates.stops) - row_times_s(times_s, candidates.starts)
+
+
+def settle_kinds(candidates: Candidates, lasting_s: FloatArray, *, frame_s: float) -> Candidates:
+    """Change the kind of every candidate that its duration contradicts; its score stays.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        Of any kind.
+    lasting_s : (M,) float64
+        Their durations, s.
+    frame_s : float
+        Time between sampled frames, s.
+
+    Notes
+    -----
+    The rule (method.md 7, and nowhere else): an ME that lasts longer than 0.5 s plus one sampled frame becomes a
+    MaE; a MaE that lasts less than 0.5 s becomes an ME. Between the two the network's label stands, because a
+    boundary is not known better than one sampled frame.
+    """
+    kinds = candidates.kinds.copy()
+    # A billionth of a second of slack: sums of frame durations are not exact.
+    kinds[(kinds == ME) & (lasting_s > ME_LONGEST_S + frame_s + 1e-9)] = MAE
+    kinds[(candidates.kinds == MAE) & (lasting_s < ME_LONGEST_S - 1e-9)] = ME
+    return replace(candidates, kinds=kinds)
+
+
+def select(candidates: Candidates, spotting: SpottingConfig, *, hours: float) -> Candidates:
+    """Apply thresholds, top fraction, cap and NMS; return what remains in order of time.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        Of one video, kinds settled.
+    spotting : SpottingConfig
+        Thresholds and NMS.
+    hours : float
+        Duration of the video, for the cap.
+
+    Notes
+    -----
+    ``top_fraction`` is the paper's "top threshold" (Table II): of the candidates of both kinds that pass the
+    thresholds, the best ``ceil(top_fraction * count)`` by score enter NMS, so the more is kept, the larger it is.
+    NMS acts within a kind; an ME inside a MaE stays.
+    """
+    limits = np.where(candidates.kinds == ME, spotting.threshold_me, spotting.threshold_mae)
+    passed = candidates.take(candidates.scores >= limits)
+    most = max(FEWEST_CANDIDATES, math.ceil(spotting.candidates * hours))
+    if spotting.top_fraction is not None:
+        most = min(most, math.ceil(spotting.top_fraction * len(passed)))
+    best = np.lexsort((passed.kinds, passed.stops, passed.starts, -passed.scores))[:most]
+    passed = passed.take(best)
+    kept = Candidates.join([_suppress(passed.take(passed.kinds == kind), kind, spotting) for kind in (MAE, ME)])
+    return kept.take(np.lexsort((kept.kinds, kept.stops, kept.starts)))
+
+
+def _suppress(candidates: Candidates, kind: int, spotting: SpottingConfig) -> Candidates:
+    starts, stops, scores = candidates.starts, candidates.stops, candidates.scores
+    if spotting.nms == "hard":
+        return candidates.take(hard_nms(starts, stops, scores, spotting.nms_iou))
+    limit = spotting.threshold_me if kind == ME else spotting.threshold_mae
+    kept, decayed = soft_nms(starts, stops, scores, spotting.soft_sigma, np.full(len(scores), limit))
+    return replace(candidates.take(kept), scores=decayed)
+
+
+def _frame_s(times_s: FloatArray) -> float:
+    return float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
+
+
+def _hours(times_s: FloatArray) -> float:
+    return float(times_s[-1] - times_s[0] + _frame_s(times_s)) / 3600.0

@@ -1,0 +1,289 @@
+"""The whole method, top to bottom: a video in, a `Spotting` out.
+
+Nothing here is a detail: each step is one call into the stage that knows it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from mespot import __version__
+from mespot.config import Config
+from mespot.core.errors import VideoError
+from mespot.core.expression import Attention, Detection, Kind
+from mespot.core.interval import Interval
+from mespot.core.signals import Features, FaceTrack, Float32
+from mespot.core.spotting import Curves, Provenance, Spotting
+from mespot.model.candidates import Found, detect_rows, score_curves
+from mespot.model.checkpoint import Checkpoint, load_checkpoint
+from mespot.model.i3d import CONTEXT_FRAMES
+from mespot.model.network import Network
+from mespot.vision.align import crop, steady_transforms
+from mespot.vision.cache import cache_path, load_streams, save_streams
+from mespot.vision.decode import VideoReader
+from mespot.vision.features import Streams, encode_features, region_cells, stream_chunks, typical_landmarks
+from mespot.vision.regions import REGIONS
+from mespot.vision.tracking import track_face
+
+SHORTEST_ROWS = 16
+"""Fewer sampled frames than this (0.5 s at 30 per second) cannot hold an expression with its surroundings."""
+RELIABLE_ME_FPS = 25.0
+"""Below this rate an ME spans too few frames to be told from noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage has come; ``total`` is None where it is not known."""
+
+    stage: str
+    done: int
+    total: int | None
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Spotter:
+    """A network ready to spot: load once, use for many videos.
+
+    Parameters
+    ----------
+    weights : Path, optional
+        A checkpoint; the shipped default weights otherwise.
+    configure : callable, optional
+        Receives the checkpoint's configuration and returns the one to use; stages that decide what the network
+        sees must stay as the weights were trained.
+    device : str
+        ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    CheckpointError
+        The weights cannot be read, or belong to another feature configuration.
+    """
+
+    def __init__(
+        self,
+        weights: Path | None = None,
+        *,
+        configure: Callable[[Config], Config] | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.checkpoint = load_default_weights() if weights is None else load_checkpoint(weights)
+        self.config = configure(self.checkpoint.config) if configure else self.checkpoint.config
+        self.checkpoint.check_features(self.config)
+        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.network = self.checkpoint.network.to(self.device).eval()
+
+    def spot(
+        self, path: Path | str, *, images_fps: float | None = None, on_progress: OnProgress | None = None
+    ) -> Spotting:
+        """Find the expressions of the subject's face.
+
+        Parameters
+        ----------
+        path : Path
+            A video file, or a folder of numbered images.
+        images_fps : float, optional
+            Frames per second of a folder of images.
+        on_progress : callable, optional
+            Receives `Progress` now and then.
+
+        Raises
+        ------
+        VideoError, FaceError
+            The file is no usable video, or has no usable face.
+        """
+        reader = VideoReader(Path(path), images_fps=images_fps)
+        report = on_progress or (lambda progress: None)
+        track = track_face(reader, self.config, lambda done: report(Progress("faces", done, reader.expected_frames)))
+        check_length(reader, track)
+        features = encode_features(
+            stream_chunks(reader, track, self.config),
+            self.encode,
+            self.network.grids()[:3],
+            self.config.backbone,
+            context_frames=CONTEXT_FRAMES,
+            landmarks=typical_landmarks(track, reader.info, self.config.align),
+            on_rows=lambda done: report(Progress("motion", done, len(track))),
+        )
+        detections = detect(features, self.network, self.config)
+        return Spotting(
+            video=reader.info,
+            face=self.config.face.subject,
+            detections=detections,
+            curves=self._curves(features),
+            provenance=self._provenance(reader, track),
+        )
+
+    def encode(self, rgb: Float32, flow: Float32) -> list[tuple[Float32, Float32]]:
+        """Run backbone and attention on one chunk: (T, 3, S, S) and (T, 2, S, S) to vectors and maps per level."""
+        with torch.inference_mode():
+            streams = [torch.from_numpy(part).transpose(0, 1)[None].to(self.device) for part in (rgb, flow)]
+            levels = self.network.attend(*streams)
+            return [(vectors[0].T.cpu().numpy(), maps[0].cpu().numpy()) for vectors, maps in levels]
+
+    def _curves(self, features: Features) -> Curves:
+        mae, me = score_curves(locate(features, self.network), self.network.grids(), len(features))
+        speed = np.linalg.norm(features.motion, axis=2).mean(axis=1).astype(np.float32)
+        return Curves(frames=features.frames, motion=speed, score={Kind.MAE: mae, Kind.ME: me})
+
+    def _provenance(self, reader: VideoReader, track: FaceTrack) -> Provenance:
+        packages = ("torch", "opencv-contrib-python-headless", "av", "numpy", "numba")
+        versions = {name: importlib.metadata.version(name) for name in packages} | {"python": platform.python_version()}
+        return Provenance(
+            mespot=__version__,
+            versions=versions,
+            checkpoint=self.checkpoint.digest,
+            config_digest=self.config.digest(),
+            config=self.config.model_dump(by_alias=True),
+            quality=tuple(quality_flags(reader, track)),
+        )
+
+
+def spot(
+    path: Path | str,
+    *,
+    weights: Path | None = None,
+    configure: Callable[[Config], Config] | None = None,
+    images_fps: float | None = None,
+    on_progress: OnProgress | None = None,
+) -> Spotting:
+    """Find the expressions in one video; see `Spotter` for many.
+
+    Examples
+    --------
+    >>> spot("interview.mp4").to_dataframe()  # doctest: +SKIP
+    """
+    spotter = Spotter(weights, configure=configure)
+    return spotter.spot(path, images_fps=images_fps, on_progress=on_progress)
+
+
+def load_default_weights() -> Checkpoint:
+    """Load the weights that ship with the package (MODEL_CARD.md)."""
+    with resources.as_file(resources.files("mespot.assets") / "default.safetensors") as path:
+        return load_checkpoint(path)
+
+
+def locate(features: Features, network: Network) -> list[tuple[Float32, Float32]]:
+    """Run pyramid and head over a whole video: per level (2, L) scores of MaE and ME and (2, L) distances in rows."""
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        vectors = [torch.from_numpy(level.vectors.T.copy())[None].to(device) for level in features.levels]
+        outputs = network.locate(vectors)
+        return [
+            (network.probabilities(logits)[0].cpu().numpy(), distances[0].cpu().numpy())
+            for logits, distances in zip(outputs.logits, outputs.distances, strict=True)
+        ]
+
+
+def detect(features: Features, network: Network, config: Config) -> tuple[Detection, ...]:
+    """Return the detections of a video in order of onset: the only way from features to detections."""
+    found = detect_rows(locate(features, network), network.grids(), features.times_s, features.present, config.spotting)
+    return tuple(_detection(row, features, config) for row in found)
+
+
+def _detection(found: Found, features: Features, config: Config) -> Detection:
+    """Turn rows into source frames and say when the face moved most, and where."""
+    rows = np.arange(len(features))
+    onset, offset = (round(float(np.interp(row, rows, features.frames))) for row in (found.start, found.stop - 1))
+    interval = Interval.from_onset_offset(onset, max(onset, offset), first_frame=0)
+    first, last = max(0, int(found.start)), min(len(features) - 1, max(int(found.start), round(found.stop) - 1))
+    weights, heat = _attended_regions(features, config, first, last)
+    # Displacement since the onset: the sum of the steps. It peaks at the apex; the flow itself peaks on the way there.
+    steps = features.motion[first : last + 1].astype(np.float64)
+    travelled = np.linalg.norm(np.cumsum(steps, axis=0), axis=2)
+    apex = int(features.frames[first + int((travelled @ weights).argmax())])
+    region = REGIONS[int((travelled.max(axis=0) * weights).argmax())]
+    return Detection(
+        interval=interval,
+        kind=found.kind,
+        score=found.score,
+        apex=min(max(apex, interval.onset), interval.offset),
+        attention=Attention(region, tuple(tuple(round(float(cell), 3) for cell in row) for row in heat)),
+    )
+
+
+def _attended_regions(features: Features, config: Config, first: int, last: int) -> tuple[Float32, Float32]:
+    """Mean attention inside every face region (R,) and the normalised heat map (H, W) of rows first to last."""
+    level = features.levels[0]
+    begin, stop = (round(level.grid.row(row)) for row in (first, last))
+    maps = level.attention[max(0, begin) : min(len(level.attention), stop + 1)]
+    heat = (maps if len(maps) else level.attention[-1:]).mean(axis=0)
+    cells = region_cells(features.landmarks, config.align.crop_px, heat.shape[0])
+    area = np.maximum(cells.sum(axis=(1, 2)), 1e-6)
+    return (cells * heat).sum(axis=(1, 2)) / area, heat / max(float(heat.max()), 1e-12)
+
+
+def check_length(reader: VideoReader, track: FaceTrack) -> None:
+    """Reject a video with too few sampled frames.
+
+    Raises
+    ------
+    VideoError
+        Fewer than `SHORTEST_ROWS` sampled frames.
+    """
+    if len(track) < SHORTEST_ROWS:
+        info = reader.info
+        raise VideoError(
+            f"{info.path}: too short ({info.duration_s:.2f} s, {len(track)} sampled frames); "
+            f"at least {SHORTEST_ROWS} sampled frames are needed, record a longer clip."
+        )
+
+
+def quality_flags(reader: VideoReader, track: FaceTrack) -> Iterator[str]:
+    """Say in plain words what makes this video's result less reliable."""
+    info = reader.info
+    if track.coverage < 1:
+        yield f"the face is seen in {track.coverage:.0%} of the sampled frames"
+    rate = 1 / info.frame_duration_s if info.frame_duration_s else 0.0
+    if 0 < rate < RELIABLE_ME_FPS - 0.1:
+        yield f"{rate:.1f} frames a second are too few to find micro-expressions reliably"
+    if reader.truncated_after_s is not None:
+        yield f"the file breaks off after {reader.truncated_after_s:.1f} s"
+    if info.repaired_time_stamps:
+        yield f"{info.repaired_time_stamps} time stamps were missing or out of order and were repaired"
+
+
+def extract_streams(
+    path: Path, config: Config, cache: Path | None = None, *, images_fps: float | None = None
+) -> Streams:
+    """Return the network's input for a whole video, from ``cache`` where it was made before; for training."""
+    kept = cache_path(cache, path, config) if cache else None
+    if kept and (streams := load_streams(kept)):
+        return streams
+    reader = VideoReader(path, images_fps=images_fps)
+    track = track_face(reader, config)
+    check_length(reader, track)
+    streams = Streams.join(list(stream_chunks(reader, track, config)))
+    if kept:
+        save_streams(streams, kept)
+    return streams
+
+
+def stills(
+    path: Path, frames: Sequence[int], config: Config, *, images_fps: float | None = None
+) -> dict[int, npt.NDArray[np.uint8]]:
+    """Return steady crops of the subject's face at the sampled frames nearest to ``frames``, (S, S, 3) uint8 RGB."""
+    reader = VideoReader(path, images_fps=images_fps)
+    track = track_face(reader, config)
+    transforms = steady_transforms(track, reader.info.times_s[track.frames], config.align)
+    wanted = {int(np.abs(track.frames - frame).argmin()): frame for frame in frames}
+    pictures: dict[int, npt.NDArray[np.uint8]] = {}
+    row = 0
+    for chunk in reader.chunks(sampling_fps=config.decode.sampling_fps, chunk_frames=config.decode.chunk_frames):
+        for image in chunk.images:
+            if row in wanted:
+                picture = crop(image, transforms.matrices[row], config.align.crop_px)
+                pictures[wanted[row]] = picture.round().clip(0, 255).astype(np.uint8)
+            row += 1
+    return pictures

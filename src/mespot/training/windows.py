@@ -1,0 +1,245 @@
+"""Random training windows: which rows of which video, how augmented, with their targets.
+
+Window ``k`` of epoch ``e`` is a pure function of (seed, e, k): training resumes to the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mespot.config import BackboneConfig, TrainingConfig
+from mespot.core.expression import Expression
+from mespot.core.signals import Grid
+from mespot.core.timeline import rows_of
+from mespot.model.candidates import CLASS_OF_KIND, MAE, ME
+from mespot.model.targets import Target, assign
+from mespot.vision.features import Streams
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+LEAST_VISIBLE = 0.75
+"""An expression of which a window shows less than this share is no target; its rows are ignored."""
+EXPRESSION_SHARE = 0.5
+"""Share of the windows that are drawn around an expression; the others begin anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A video to learn from.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    streams : Streams
+        The network's input; may be memory-mapped.
+    expressions : tuple of Expression
+        In source frames.
+    """
+
+    name: str
+    streams: Streams
+    expressions: tuple[Expression, ...]
+    intervals: FloatArray = field(init=False)
+    """(M, 2) sampled rows, half-open."""
+    kinds: IntArray = field(init=False)
+    """(M,) 1 MaE, 2 ME."""
+
+    def __post_init__(self) -> None:
+        rows = [rows_of(self.streams.frames, expression.interval) for expression in self.expressions]
+        kinds = [CLASS_OF_KIND[expression.kind] for expression in self.expressions]
+        object.__setattr__(self, "intervals", np.array(rows, np.float64).reshape(-1, 2))
+        object.__setattr__(self, "kinds", np.array(kinds, np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A window and how it is changed.
+
+    Parameters
+    ----------
+    sample : int
+        Which video.
+    start : int
+        First sampled row.
+    cut : tuple of float
+        Share of the side that is cut off, and where the crop's left and upper edge lie within it, each in [0, 1].
+    flip : bool
+        Whether left and right are exchanged.
+    gain : float
+        Factor on the flow.
+    """
+
+    sample: int
+    start: int
+    cut: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    flip: bool = False
+    gain: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Rows of a video with targets, before scaling and augmentation.
+
+    Parameters
+    ----------
+    rgb : (T, 3, S, S) uint8
+        Short videos are continued by their last picture.
+    flow : (T, 2, S, S) float32 or float16
+        Short videos are continued by zeros.
+    targets : tuple of Target
+        One per level.
+    place : Place
+        Where it came from.
+    """
+
+    rgb: npt.NDArray[np.uint8]
+    flow: npt.NDArray[np.floating]
+    targets: tuple[Target, ...]
+    place: Place
+
+
+class WindowSampler:
+    """Draws windows from videos.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        At least one.
+    config : TrainingConfig
+        Window length, augmentation, seed.
+    """
+
+    def __init__(self, samples: Sequence[Sample], config: TrainingConfig) -> None:
+        if not samples:
+            raise ValueError("there are no videos to draw windows from")
+        self.samples = samples
+        self.config = config
+        lengths = np.array([len(sample.streams) for sample in samples], np.float64)
+        self._shares = lengths / lengths.sum()
+        pools = (
+            [(s, m) for s, sample in enumerate(samples) for m in np.flatnonzero(sample.kinds == kind)]
+            for kind in (MAE, ME)
+        )
+        self._pools = [pool for pool in pools if pool]
+
+    def draw(self, epoch: int, index: int) -> Place:
+        """Return window ``index`` of ``epoch``: half of them around an expression, MaE and ME equally often."""
+        config = self.config
+        rng = np.random.default_rng([config.seed, epoch, index])
+        if self._pools and rng.random() < EXPRESSION_SHARE:
+            pool = self._pools[rng.integers(len(self._pools))]
+            sample, expression = pool[rng.integers(len(pool))]
+            off_middle = rng.uniform(-0.4, 0.4) * config.window_frames
+            wanted = self.samples[sample].intervals[expression].mean() + off_middle - config.window_frames / 2
+        else:
+            sample = int(rng.choice(len(self.samples), p=self._shares))
+            wanted = rng.uniform(0.0, max(0.0, len(self.samples[sample].streams) - config.window_frames))
+        latest = max(0, len(self.samples[sample].streams) - config.window_frames)
+        cut = (rng.uniform(0.0, config.crop_jitter), rng.uniform(), rng.uniform())
+        return Place(
+            sample=int(sample),
+            start=int(np.clip(round(wanted), 0, latest)),
+            cut=cut,
+            flip=bool(config.flip and rng.random() < 0.5),
+            gain=float(rng.uniform(1.0 - config.flow_gain, 1.0 + config.flow_gain)),
+        )
+
+    def cut(self, place: Place, grids: Sequence[Grid], lengths: Sequence[int]) -> Window:
+        """Return the rows and targets of a place, for levels of the given time grids and lengths."""
+        sample, frames = self.samples[place.sample], self.config.window_frames
+        streams, rows = sample.streams, slice(place.start, place.start + frames)
+        missing = frames - len(streams.frames[rows])
+        padding = ((0, missing), (0, 0), (0, 0), (0, 0))
+        valid = np.pad(streams.present[rows], (0, missing))
+        intervals = sample.intervals - place.start
+        within = np.minimum(intervals[:, 1], frames) - np.maximum(intervals[:, 0], 0)
+        visible = within >= LEAST_VISIBLE * (intervals[:, 1] - intervals[:, 0])
+        for start, stop in intervals[~visible & (within > 0)]:
+            valid[max(0, int(start)) : int(np.ceil(stop))] = False
+        return Window(
+            rgb=np.pad(streams.rgb[rows], padding, mode="edge"),
+            flow=np.pad(streams.flow[rows], padding),
+            targets=assign(intervals[visible], sample.kinds[visible], grids, lengths, valid),
+            place=place,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Windows on the training device.
+
+    Parameters
+    ----------
+    rgb : (N, 3, T, S, S) float32
+        In [-1, 1].
+    flow : (N, 2, T, S, S) float32
+        In [-1, 1].
+    classes : tuple of (N, L) int64
+        Per level.
+    distances : tuple of (N, L, 2) float32
+        Per level, sampled frames.
+    """
+
+    rgb: Tensor
+    flow: Tensor
+    classes: tuple[Tensor, ...]
+    distances: tuple[Tensor, ...]
+
+
+def collate(windows: Sequence[Window], backbone: BackboneConfig, device: torch.device) -> Batch:
+    """Move windows to the device, and there augment and scale them.
+
+    8-bit pictures and half-precision flow travel; all arithmetic is in float32 on the device.
+    """
+    pictures, flows = [], []
+    for window in windows:
+        rgb = torch.from_numpy(window.rgb).to(device, non_blocking=True)
+        flow = torch.from_numpy(window.flow).to(device, non_blocking=True)
+        rgb, flow = augment(rgb.float() / 127.5 - 1.0, flow.float(), window.place)
+        limit = backbone.flow_clip_px
+        pictures.append(rgb.transpose(0, 1))
+        flows.append((flow.clamp(-limit, limit) / limit).transpose(0, 1))
+    levels = range(len(windows[0].targets))
+    classes = [np.stack([window.targets[level].classes for window in windows]) for level in levels]
+    distances = [np.stack([window.targets[level].distances for window in windows]) for level in levels]
+    return Batch(
+        torch.stack(pictures),
+        torch.stack(flows),
+        tuple(torch.from_numpy(level).to(device) for level in classes),
+        tuple(torch.from_numpy(level).to(device) for level in distances),
+    )
+
+
+def augment(rgb: Tensor, flow: Tensor, place: Place) -> tuple[Tensor, Tensor]:
+    """Return both streams cropped, resized back, flipped and with the flow's gain.
+
+    Parameters
+    ----------
+    rgb : (T, 3, S, S) float32
+        Pictures.
+    flow : (T, 2, S, S) float32
+        Flow in px: a crop that is enlarged by a factor moves faster by it; a flip negates the horizontal component.
+    place : Place
+        The same change for all frames.
+    """
+    side = rgb.shape[-1]
+    smaller = side - round(place.cut[0] * side)
+    if smaller != side:
+        left, top = (round(share * (side - smaller)) for share in place.cut[1:])
+        box = (..., slice(top, top + smaller), slice(left, left + smaller))
+        rgb = functional.interpolate(rgb[box], size=(side, side), mode="bilinear", align_corners=False)
+        flow = functional.interpolate(flow[box], size=(side, side), mode="bilinear", align_corners=False)
+        flow = flow * (side / smaller)
+    if place.flip:
+        rgb, flow = rgb.flip(-1), flow.flip(-1)
+        flow = flow * flow.new_tensor([-1.0, 1.0])[:, None, None]
+    return rgb, flow * place.gain

@@ -1,0 +1,231 @@
+"""The shown frames of one video file, read with FFmpeg: time stamps made whole, pictures upright."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+from av.format import Flags
+from av.stream import Disposition
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from av.video.stream import VideoStream
+
+from mespot.core.errors import VideoError
+
+Image = npt.NDArray[np.uint8]
+
+FALLBACK_FPS = Fraction(25)
+"""Assumed where a file states no rate; used only to repair time stamps and to estimate lengths."""
+WIDEST_PIXEL = 4
+"""A pixel aspect ratio beyond this (or its inverse) is a damaged header, not a picture."""
+
+
+class Shown(NamedTuple):
+    """A frame that a viewer shows: its time stamp, and its (H, W, 3) RGB picture when asked for."""
+
+    pts: int
+    image: Callable[[], Image]
+
+
+def open_container(path: Path) -> tuple[InputContainer, VideoStream]:
+    """Open a local file and return it with its first video stream.
+
+    Raises
+    ------
+    VideoError
+        The file is empty, is not a video, is incomplete or has no video stream that can be decoded.
+    """
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path}: is empty (0 bytes); copy or record it again.")
+    try:
+        # "file:" keeps a colon in the name from being read as a protocol; the whitelist keeps playlists off the network.
+        container = av.open(
+            f"file:{path}", "r", options={"protocol_whitelist": "file"}, metadata_errors="ignore"
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(_why_not_opened(path, error)) from error
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        container.close()
+        raise VideoError(f"{path}: has no video stream; give a file with pictures.")
+    if streams[0].codec_context is None:
+        container.close()
+        raise VideoError(f"{path}: its video codec is not known to this FFmpeg; convert the file to H.264.")
+    return container, streams[0]
+
+
+def _why_not_opened(path: Path, error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return f"{path}: may not be read; check its permissions."
+    if path.suffix.lower() in {
+        ".mp4",
+        ".mov",
+        ".m4v",
+        ".3gp",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".mpg",
+        ".mpeg",
+        ".ts",
+    }:
+        return f"{path}: cannot be opened as a video, it is incomplete or damaged; copy it again from its source."
+    return f"{path}: is not a video that FFmpeg can open; give a video file or a folder of numbered images."
+
+
+class FilePass:
+    """One pass over the shown frames of a video file, in presentation order.
+
+    Parameters
+    ----------
+    path : Path
+        A local file.
+
+    Attributes
+    ----------
+    time_base : Fraction
+        Seconds per unit of a time stamp.
+    expected_frames : int or None
+        Estimate of the number of frames from the container's header.
+    rotation : int
+        Clockwise degrees applied; known after the first frame.
+    size_px : tuple of int
+        Width and height as shown; known after the first frame.
+    repaired : int
+        Time stamps that were missing or not increasing, so far.
+    skipped_packets : int
+        Packets that could not be decoded, so far.
+    broke_off : bool
+        Whether the file ended early: reading failed, its last packet is damaged, or packets of its index are missing.
+
+    Raises
+    ------
+    VideoError
+        The file cannot be opened as a video.
+
+    Notes
+    -----
+    Frames that an edit list hides do not come out of FFmpeg. A zero-size packet (Theora) repeats the picture before it
+    and makes no frame: the time until the next one is longer. Where a container keeps no presentation times (AVI), the
+    decode time stamp stands in. Containers whose clock has an arbitrary origin (MPEG-PS, MPEG-TS, Ogg) are shifted so
+    that the first frame is at 0. Interlaced pictures are taken as they are. Pixels that are not square are made square
+    by stretching the shorter direction, and a picture whose size differs from the first one's is resized to it, both
+    within the one colour conversion; a colour matrix that is not stated is BT.601, as everywhere in FFmpeg.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._container, self._stream = open_container(path)
+        self._stream.thread_type = "AUTO"
+        self._aspect = _pixel_aspect(self._stream)
+        self._reformatter = VideoReformatter()
+        self._coded_px = (0, 0)
+        self._rate = self._stream.guessed_rate or self._stream.average_rate or FALLBACK_FPS
+        self.time_base = Fraction(self._stream.time_base or 1 / FALLBACK_FPS)
+        self._nominal_step = max(1, round(1 / (self._rate * self.time_base)))
+        self.expected_frames = self._estimate_frames()
+        self.rotation = 0
+        self.size_px = (0, 0)
+        self.repaired = 0
+        self.skipped_packets = 0
+        self.broke_off = False
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def __iter__(self) -> Iterator[Shown]:
+        origin_is_arbitrary = bool(self._container.format.flags & Flags.ts_discont.value)
+        origin, previous = 0, None
+        for frame in self._decoded():
+            pts = self._repair(frame, previous)
+            if previous is None:
+                origin = pts if origin_is_arbitrary else 0
+                self._fix_size(frame)
+            previous = pts
+            yield Shown(pts - origin, lambda frame=frame: self._convert(frame))  # type: ignore[misc]
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        packets = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                if packet.size == 0:
+                    continue
+                packets += 1
+                self.broke_off = packet.is_corrupt
+                yield from self._decode(packet)
+        except av.FFmpegError:
+            self.broke_off = True
+        yield from self._decode(None)
+        self.broke_off |= packets < self._stream.frames
+
+    def _decode(self, packet: av.Packet[VideoStream] | None) -> list[av.VideoFrame]:
+        try:
+            return self._stream.decode(packet)
+        except av.FFmpegError:
+            self.skipped_packets += 1
+            self.broke_off = True  # until a later packet is whole
+            return []
+
+    def _repair(self, frame: av.VideoFrame, previous: int | None) -> int:
+        stated = frame.dts if frame.pts is None else frame.pts
+        if previous is None:
+            self.repaired += stated is None
+            return stated or 0
+        if stated is not None and stated > previous:
+            return stated
+        self.repaired += 1
+        return previous + self._nominal_step
+
+    def _fix_size(self, frame: av.VideoFrame) -> None:
+        width, height = frame.width, frame.height
+        if self._aspect >= 1:
+            width = round(width * self._aspect)
+        else:
+            height = round(height / self._aspect)
+        self._coded_px = (width, height)
+        self.rotation = -90 * round(frame.rotation / 90) % 360
+        self.size_px = (height, width) if self.rotation % 180 else (width, height)
+
+    def _convert(self, frame: av.VideoFrame) -> Image:
+        width, height = self._coded_px
+        resized = (frame.width, frame.height) != self._coded_px
+        picture = self._reformatter.reformat(
+            frame,
+            width,
+            height,
+            "rgb24",
+            src_colorspace=frame.colorspace,
+            dst_colorspace=Colorspace.DEFAULT,
+            src_color_range=_color_range(frame),
+            dst_color_range=ColorRange.JPEG,
+            interpolation=Interpolation.BICUBIC if resized else Interpolation.BILINEAR,
+        )
+        image: Image = np.asarray(picture.to_ndarray(), dtype=np.uint8)
+        return np.rot90(image, -self.rotation // 90)
+
+    def _estimate_frames(self) -> int | None:
+        if self._stream.frames > 0:
+            return self._stream.frames
+        if self._stream.duration:
+            return max(1, round(self._stream.duration * self.time_base * self._rate))
+        if self._container.duration:
+            return max(1, round(Fraction(self._container.duration, av.time_base) * self._rate))
+        return None
+
+
+def _pixel_aspect(stream: VideoStream) -> Fraction:
+    aspect = Fraction(stream.sample_aspect_ratio or 1)
+    return aspect if Fraction(1, WIDEST_PIXEL) <= aspect <= WIDEST_PIXEL else Fraction(1)
+
+
+def _color_range(frame: av.VideoFrame) -> ColorRange | None:
+    if frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG:
+        return ColorRange.JPEG
+    return ColorRange.MPEG if frame.color_range == ColorRange.MPEG else None

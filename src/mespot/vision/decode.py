@@ -1,0 +1,306 @@
+"""Frames and their time stamps, from a file or a folder of images, in chunks of flat memory."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mespot.core.errors import VideoError
+from mespot.core.video import FloatArray, IntArray, VideoInfo
+from mespot.vision.container import FilePass, Image, Shown
+from mespot.vision.sampling import Sampler, sample_frames
+
+__all__ = ["FrameChunk", "VideoReader", "sample_frames"]
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+LEAST_FRAMES = 2
+"""Motion needs a pair of frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameChunk:
+    """Sampled frames that follow each other.
+
+    Parameters
+    ----------
+    frames : (N,) int64
+        Source frame numbers, counted from 0 in presentation order of the shown frames; strictly increasing.
+    pts : (N,) int64
+        Presentation time stamps in units of the video's time base.
+    times_s : (N,) float64
+        Presentation times in seconds.
+    images : (N, H, W, 3) uint8
+        RGB pictures, upright, with square pixels.
+    """
+
+    frames: IntArray
+    pts: IntArray
+    times_s: FloatArray
+    images: npt.NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        rows = len(self.frames)
+        if self.frames.shape != (rows,) or self.pts.shape != (rows,) or self.times_s.shape != (rows,):
+            raise ValueError(
+                f"frames, pts and times_s must be ({rows},), got {self.frames.shape}, {self.pts.shape}, "
+                f"{self.times_s.shape}"
+            )
+        if self.images.ndim != 4 or self.images.shape[0] != rows or self.images.shape[3] != 3:
+            raise ValueError(f"images must be ({rows}, H, W, 3), got {self.images.shape}")
+        if self.images.dtype != np.uint8:
+            raise ValueError(f"images must be uint8, got {self.images.dtype}")
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+class _Pass(Protocol):
+    """One pass over the shown frames; sizes and counts are complete at its end."""
+
+    time_base: Fraction
+    expected_frames: int | None
+    rotation: int
+    size_px: tuple[int, int]
+    repaired: int
+    skipped_packets: int
+    broke_off: bool
+
+    def __iter__(self) -> Iterator[Shown]: ...
+    def close(self) -> None: ...
+
+
+class VideoReader:
+    """The frames of a video, decoded anew at every pass.
+
+    Parameters
+    ----------
+    path : Path
+        A file of any container and codec that FFmpeg reads, or a folder of numbered images (png, jpg, bmp, tif).
+    images_fps : float, optional
+        Images per second of a folder; a file has its own time stamps and ignores it.
+
+    Raises
+    ------
+    VideoError
+        The path does not exist, or is not a video that can be decoded; a folder lacks ``images_fps`` or images.
+
+    Notes
+    -----
+    Time is the presentation time stamp, never a frame count divided by a rate. Same input, same output: frames,
+    numbers and times do not depend on ``chunk_frames`` nor on earlier passes. At most ``chunk_frames`` pictures are
+    held at a time. How files are read (edit lists, repairs, rotation, pixel aspect) is stated at
+    `mespot.vision.container.FilePass`.
+
+    In a folder the number is the last one in each name; the first image is at 0 s whatever its number, and missing
+    numbers are gaps in time.
+    """
+
+    def __init__(self, path: Path, *, images_fps: float | None = None) -> None:
+        if not path.exists():
+            raise VideoError(f"{path}: does not exist; check the name.")
+        self._path = path
+        self._rate = _images_rate(path, images_fps) if path.is_dir() else None
+        self._info: VideoInfo | None = None
+        self._truncated_after_s: float | None = None
+        self._skipped_packets = 0
+        first = self._start_pass()
+        self._expected_frames = first.expected_frames
+        first.close()
+
+    @property
+    def info(self) -> VideoInfo:
+        """Facts about the whole video; decodes it once without pictures unless a pass was completed before.
+
+        Raises
+        ------
+        VideoError
+            No frame, or fewer than 2 frames, could be decoded.
+        """
+        if self._info is None:
+            for _ in self._shown(self._start_pass()):
+                pass
+        assert self._info is not None
+        return self._info
+
+    @property
+    def expected_frames(self) -> int | None:
+        """Estimate of the number of source frames, for a progress display; None where the file does not tell."""
+        return self._expected_frames if self._info is None else len(self._info)
+
+    @property
+    def truncated_after_s(self) -> float | None:
+        """Time of the last frame in seconds where the file broke off early (see `info`); None where it is whole."""
+        return self._truncated_after_s
+
+    @property
+    def skipped_packets(self) -> int:
+        """How many damaged packets the completed pass left out."""
+        return self._skipped_packets
+
+    def chunks(self, *, sampling_fps: float | None, chunk_frames: int) -> Iterator[FrameChunk]:
+        """Decode from the beginning and yield the sampled frames.
+
+        Parameters
+        ----------
+        sampling_fps : float or None
+            Frames to take per second, by the rule of `mespot.vision.sampling.Sampler`; None takes every frame.
+        chunk_frames : int
+            Most frames in a chunk; all but the last chunk have so many.
+
+        Raises
+        ------
+        VideoError
+            No frame, or fewer than 2 frames, could be decoded; an image of a folder is damaged or of another size.
+        """
+        if chunk_frames < 1:
+            raise ValueError(f"a chunk holds at least 1 frame, got {chunk_frames}")
+        sampler, source = Sampler(sampling_fps), self._start_pass()
+        numbers, stamps, images = array("q"), array("q"), np.empty((0, 0, 0, 3), np.uint8)
+        for number, shown in _sampled(self._shown(source), sampler, float(source.time_base)):
+            if not numbers:
+                width, height = source.size_px
+                images = np.empty((chunk_frames, height, width, 3), np.uint8)
+            images[len(numbers)] = shown.image()
+            numbers.append(number)
+            stamps.append(shown.pts)
+            if len(numbers) == chunk_frames:
+                yield _chunk(numbers, stamps, images, source.time_base)
+                numbers, stamps = array("q"), array("q")
+        if numbers:
+            yield _chunk(numbers, stamps, images[: len(numbers)], source.time_base)
+
+    def _start_pass(self) -> _Pass:
+        return FilePass(self._path) if self._rate is None else _FolderPass(self._path, self._rate)
+
+    def _shown(self, source: _Pass) -> Iterator[Shown]:
+        stamps = array("q")
+        try:
+            for shown in source:
+                stamps.append(shown.pts)
+                yield shown
+            self._finish(source, stamps)
+        finally:
+            source.close()
+
+    def _finish(self, source: _Pass, stamps: array[int]) -> None:
+        if not stamps:
+            raise VideoError(
+                f"{self._path}: no frame could be decoded, it is damaged; copy it again from its source."
+            )
+        if len(stamps) < LEAST_FRAMES:
+            raise VideoError(
+                f"{self._path}: is too short ({len(stamps)} frame); give at least {LEAST_FRAMES} frames."
+            )
+        width, height = source.size_px
+        self._info = VideoInfo(
+            path=self._path,
+            pts=np.array(stamps, dtype=np.int64),
+            time_base=source.time_base,
+            width_px=width,
+            height_px=height,
+            rotation=source.rotation,
+            repaired_time_stamps=source.repaired,
+        )
+        self._skipped_packets = source.skipped_packets
+        self._truncated_after_s = float(stamps[-1] * source.time_base) if source.broke_off else None
+
+
+def _sampled(shown: Iterator[Shown], sampler: Sampler, unit_s: float) -> Iterator[tuple[int, Shown]]:
+    waiting: Shown | None = None
+    number = -1
+    for number, upcoming in enumerate(shown):
+        if waiting is not None and sampler.takes(waiting.pts * unit_s, upcoming.pts * unit_s):
+            yield number - 1, waiting
+        waiting = upcoming
+    if waiting is not None and sampler.takes(waiting.pts * unit_s, None):
+        yield number, waiting
+
+
+def _chunk(numbers: array[int], stamps: array[int], images: Image, time_base: Fraction) -> FrameChunk:
+    pts = np.array(stamps, dtype=np.int64)
+    return FrameChunk(np.array(numbers, dtype=np.int64), pts, pts * float(time_base), images)
+
+
+def _images_rate(folder: Path, images_fps: float | None) -> Fraction:
+    if images_fps is None:
+        raise VideoError(f"{folder}: is a folder of images; state their rate with --images-fps.")
+    rate = Fraction(images_fps).limit_denominator(1001) if 0 < images_fps < float("inf") else Fraction(0)
+    if rate <= 0:
+        raise VideoError(
+            f"{folder}: a rate of {images_fps} images per second is not possible; state a positive one."
+        )
+    return rate
+
+
+class _FolderPass:
+    """One pass over a folder of numbered images; the time base is the time between neighbouring numbers."""
+
+    rotation = 0
+    repaired = 0
+    skipped_packets = 0
+    broke_off = False
+
+    def __init__(self, folder: Path, rate: Fraction) -> None:
+        self.time_base = 1 / rate
+        self._images = _numbered_images(folder)
+        self.expected_frames: int | None = len(self._images)
+        self.size_px = (0, 0)
+
+    def __iter__(self) -> Iterator[Shown]:
+        start = self._images[0][0]
+        height, width = _read_image(self._images[0][1]).shape[:2]
+        self.size_px = (width, height)
+        for number, path in self._images:
+            yield Shown(number - start, partial(self._image, path))
+
+    def _image(self, path: Path) -> Image:
+        image = _read_image(path)
+        height, width = image.shape[:2]
+        if (width, height) != self.size_px:
+            raise VideoError(
+                f"{path}: is {width} x {height} pixels and the first image is {self.size_px[0]} x {self.size_px[1]}; "
+                "give images of one size."
+            )
+        return image
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+def _numbered_images(folder: Path) -> list[tuple[int, Path]]:
+    images: dict[int, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
+            continue
+        digits = re.findall(r"\d+", path.stem)
+        if not digits:
+            raise VideoError(
+                f"{path}: has no number in its name; remove it or number it like the other images."
+            )
+        number = int(digits[-1])
+        if number in images:
+            raise VideoError(f"{path}: has the same number as {images[number].name}; remove one of them.")
+        images[number] = path
+    if not images:
+        raise VideoError(
+            f"{folder}: holds no images (png, jpg, bmp, tif); give a folder of images or a video file."
+        )
+    return sorted(images.items())
+
+
+def _read_image(path: Path) -> Image:
+    data = np.fromfile(path, dtype=np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if image is None:
+        raise VideoError(f"{path}: cannot be read as an image; copy it again from its source.")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)

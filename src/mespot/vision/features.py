@@ -1,0 +1,304 @@
+"""Both streams over a video in chunks, and the attended features of a network over them.
+
+Two forms come out of the same pass: `Streams`, the network's input (kept for training), and `Features`, all that
+the detector needs (kept for spotting). Memory does not grow with the length of the video in the second form, but
+for a few hundred numbers a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mespot.config import AlignConfig, BackboneConfig, Config, FlowConfig
+from mespot.core.signals import FaceTrack, Features, Float32, Grid, Level
+from mespot.core.video import FloatArray, VideoInfo
+from mespot.vision.align import CropTransforms, crop, steady_transforms
+from mespot.vision.decode import VideoReader
+from mespot.vision.flow import FlowExtractor, subtract_nose_mean
+from mespot.vision.regions import NOSE, REGIONS, region_masks
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Weights of red, green and blue in grey (ITU-R BT.601)."""
+LONGEST_STEP = 4
+"""A gap of more than this many sampling steps between frames is no motion of the face but a hole in the video."""
+
+Encoder = Callable[[Float32, Float32], Sequence[tuple[Float32, Float32]]]
+"""(T, 3, S, S) rgb and (T, 2, S, S) flow, both in [-1, 1], to (L, D) vectors and (L, H, W) attention per level."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The network's input for consecutive sampled frames.
+
+    Parameters
+    ----------
+    rgb : (T, 3, S, S) uint8
+        Steady crops.
+    flow : (T, 2, S, S) float32 or float16
+        TV-L1 flow in px of the crop per sampled step, head motion removed.
+    motion : (T, R, 2) float32
+        Mean flow of every face region, px per sampled step.
+    frames : (T,) int64
+        Source frames.
+    times_s : (T,) float64
+        Their presentation times, s.
+    present : (T,) bool
+        Whether the face was seen.
+    """
+
+    rgb: npt.NDArray[np.uint8]
+    flow: npt.NDArray[np.floating]
+    motion: Float32
+    frames: npt.NDArray[np.int64]
+    times_s: FloatArray
+    present: npt.NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        rows = len(self.frames)
+        shapes = [self.rgb.shape[:2], self.flow.shape[:2], self.motion.shape[::2]]
+        if shapes != [(rows, 3), (rows, 2), (rows, 2)] or self.rgb.shape[2:] != self.flow.shape[2:]:
+            raise ValueError(
+                f"streams of {rows} rows have shapes {self.rgb.shape}, {self.flow.shape}, {self.motion.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @classmethod
+    def join(cls, parts: Sequence[Streams]) -> Streams:
+        """Return consecutive parts as one."""
+        return cls(
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in ("rgb", "flow", "motion", "frames", "times_s", "present")
+            )
+        )
+
+
+def network_input(rgb: npt.NDArray[np.uint8], flow: npt.NDArray[np.floating], config: BackboneConfig) -> tuple[
+    Float32, Float32
+]:
+    """Scale both streams to [-1, 1]: 8-bit values linearly, flow clipped at ``flow_clip_px``."""
+    scaled = np.clip(flow.astype(np.float32), -config.flow_clip_px, config.flow_clip_px) / config.flow_clip_px
+    return rgb.astype(np.float32) / np.float32(127.5) - np.float32(1), scaled
+
+
+def step_scales(times_s: FloatArray, starts: npt.NDArray[np.bool_], sampling_fps: float) -> Float32:
+    """Return the factor per row that turns flow between frames into px per nominal sampling step.
+
+    Frames need not be 1 / ``sampling_fps`` apart (25 frames a second, variable rate); a velocity is the same number
+    for all of them. 0 where the step is no motion: the first row, a stretch's start, a hole in the video.
+    """
+    steps = np.diff(times_s, prepend=times_s[:1]) * sampling_fps
+    scales = np.zeros(len(times_s), np.float32)
+    usable = (steps > 0) & (steps <= LONGEST_STEP) & ~starts
+    scales[usable] = 1.0 / steps[usable]
+    return scales
+
+
+def stream_chunks(reader: VideoReader, track: FaceTrack, config: Config) -> Iterator[Streams]:
+    """Yield the streams of the tracked face, a chunk of ``config.decode.chunk_frames`` rows at a time.
+
+    The rows are those of ``track``; their numbers do not depend on the chunk length.
+    """
+    info = reader.info
+    times_s = info.times_s[track.frames]
+    transforms = steady_transforms(track, times_s, config.align)
+    scales = step_scales(times_s, track.starts | ~track.present, config.decode.sampling_fps)
+    flows = _FaceFlow(config.flow)
+    row = 0
+    for chunk in reader.chunks(sampling_fps=config.decode.sampling_fps, chunk_frames=config.decode.chunk_frames):
+        rows = slice(row, row + len(chunk.frames))
+        row = rows.stop
+        crops = _crops(chunk.images, transforms, rows, config.align)
+        flow, motion = flows(crops, transforms.landmarks[rows], scales[rows])
+        yield Streams(
+            rgb=_shrink(crops, config.backbone.input_px).round().clip(0, 255).astype(np.uint8).transpose(0, 3, 1, 2),
+            flow=_shrink(flow.transpose(0, 2, 3, 1), config.backbone.input_px).transpose(0, 3, 1, 2),
+            motion=motion,
+            frames=track.frames[rows],
+            times_s=times_s[rows],
+            present=track.present[rows],
+        )
+
+
+class _FaceFlow:
+    """Flow of the face alone: between neighbouring crops, head motion and background removed."""
+
+    def __init__(self, config: FlowConfig) -> None:
+        self.config = config
+        self.extractor = FlowExtractor(config)
+
+    def __call__(self, crops: Float32, landmarks: Float32, scales: Float32) -> tuple[Float32, Float32]:
+        """(T, H, W, 3) crops -> (T, 2, H, W) flow and (T, R, 2) region means, px per sampled step."""
+        grey = np.ascontiguousarray(crops @ LUMA)
+        flow = self.extractor.extract(grey, scales == 0).values * scales[:, None, None, None]
+        motion = np.zeros((len(flow), len(REGIONS), 2), np.float32)
+        for row in range(len(flow)):
+            points = landmarks[row]
+            if scales[row] == 0 or np.isnan(points).any():
+                flow[row] = 0
+                continue
+            masks = region_masks(points, flow.shape[-1])
+            if self.config.remove_nose_mean:
+                flow[row] = subtract_nose_mean(flow[row : row + 1], masks[NOSE])[0]
+            if self.config.mask_face:
+                flow[row] *= _face_mask(points, flow.shape[-1])
+            for region, mask in enumerate(masks):
+                if mask.any():
+                    motion[row, region] = flow[row][:, mask].mean(axis=1)
+        return flow, motion
+
+
+def _face_mask(points: Float32, side_px: int) -> Float32:
+    mask = np.zeros((side_px, side_px), np.float32)
+    cv2.fillConvexPoly(mask, cv2.convexHull(points.round().astype(np.int32)), 1.0)
+    return mask
+
+
+def _crops(
+    images: npt.NDArray[np.uint8], transforms: CropTransforms, rows: slice, config: AlignConfig
+) -> Float32:
+    matrices = transforms.matrices[rows]
+    return np.stack(
+        [crop(image, matrix, config.crop_px) for image, matrix in zip(images, matrices, strict=True)]
+    )
+
+
+def _shrink(images: Float32, side_px: int) -> Float32:
+    """(T, H, W, C) to (T, side, side, C) by area averaging, which also averages the noise away."""
+    side = images.shape[1]
+    if side == side_px:
+        return images
+    if side % side_px == 0:
+        factor = side // side_px
+        shape = (len(images), side_px, factor, side_px, factor, images.shape[3])
+        return images.reshape(shape).mean(axis=(2, 4), dtype=np.float32)
+    return np.stack([cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_AREA) for image in images])
+
+
+def encode_features(
+    chunks: Iterable[Streams],
+    encode: Encoder,
+    grids: Sequence[Grid],
+    config: BackboneConfig,
+    *,
+    context_frames: int,
+    landmarks: Float32,
+    on_rows: Callable[[int], None] | None = None,
+) -> Features:
+    """Run the backbone over a video's streams in long overlapping chunks.
+
+    Each chunk of ``config.chunk_frames`` rows is seen with ``context_frames`` rows on either side, so that what is
+    kept is what one pass over the whole video gives.
+
+    Parameters
+    ----------
+    chunks : iterable of Streams
+        Consecutive parts of one video, of any length.
+    encode : Encoder
+        The network's backbone and attention.
+    grids : sequence of Grid
+        Time grids of the levels that ``encode`` returns; every stride divides ``config.chunk_frames``.
+    context_frames : int
+        Half the receptive field of the backbone, a multiple of the largest stride.
+    landmarks : (K, 2) float32
+        A typical face in px of the crop, kept with the features.
+    on_rows : callable, optional
+        Receives the number of rows finished so far.
+    """
+    step = config.chunk_frames
+    kept: list[list[tuple[Float32, Float32]]] = []
+    tracks: list[Streams] = []
+    held: Streams | None = None
+    held_from, begin = 0, 0
+    for part in chunks:
+        tracks.append(_without_pictures(part))
+        held = part if held is None else Streams.join([held, part])
+        while held_from + len(held) >= begin + step + context_frames:
+            kept.append(_encode_rows(held, held_from, begin, begin + step, context_frames, encode, grids, config))
+            begin += step
+            drop = max(0, begin - context_frames - held_from)
+            held, held_from = _tail(held, drop), held_from + drop
+            if on_rows:
+                on_rows(begin)
+    if held is None:
+        raise ValueError("no rows to encode")
+    while begin < held_from + len(held):
+        stop = min(begin + step, held_from + len(held))
+        kept.append(_encode_rows(held, held_from, begin, stop, context_frames, encode, grids, config))
+        begin = stop
+    whole = Streams.join(tracks)
+    levels = tuple(
+        Level(*(np.concatenate([part[index][item] for part in kept]) for item in (0, 1)), grid)
+        for index, grid in enumerate(grids)
+    )
+    return Features(levels, whole.frames, whole.times_s, whole.present, whole.motion, landmarks)
+
+
+def _encode_rows(
+    held: Streams,
+    held_from: int,
+    begin: int,
+    stop: int,
+    context: int,
+    encode: Encoder,
+    grids: Sequence[Grid],
+    config: BackboneConfig,
+) -> list[tuple[Float32, Float32]]:
+    """Encode rows begin to stop of the video with their context; keep the level rows that belong to them."""
+    first = max(held_from, begin - context)
+    window = slice(first - held_from, min(len(held), stop + context - held_from))
+    rgb, flow = network_input(held.rgb[window], held.flow[window], config)
+    missing = -len(rgb) % max(grid.stride for grid in grids)
+    rgb = np.pad(rgb, ((0, missing), (0, 0), (0, 0), (0, 0)), mode="edge")
+    flow = np.pad(flow, ((0, missing), (0, 0), (0, 0), (0, 0)))
+    levels = encode(rgb, flow)
+    kept = []
+    for (vectors, attention), grid in zip(levels, grids, strict=True):
+        rows = slice((begin - first) // grid.stride, -(-(stop - first) // grid.stride))
+        kept.append((vectors[rows], attention[rows]))
+    return kept
+
+
+def _tail(streams: Streams, drop: int) -> Streams:
+    names = ("rgb", "flow", "motion", "frames", "times_s", "present")
+    return Streams(*(getattr(streams, name)[drop:] for name in names))
+
+
+def _without_pictures(streams: Streams) -> Streams:
+    empty = np.zeros((len(streams), 3, 0, 0), np.uint8)
+    return Streams(
+        empty, empty[:, :2].astype(np.float16), streams.motion, streams.frames, streams.times_s, streams.present
+    )
+
+
+def region_cells(landmarks: Float32, crop_px: int, cells: int) -> Float32:
+    """Share of every attention cell that each face region covers.
+
+    Parameters
+    ----------
+    landmarks : (K, 2) float32
+        A typical face, px of the crop.
+    crop_px : int
+        Side of the crop.
+    cells : int
+        Side of the attention map.
+
+    Returns
+    -------
+    (R, cells, cells) float32
+    """
+    masks = region_masks(landmarks, crop_px).astype(np.float32)
+    return np.stack([cv2.resize(mask, (cells, cells), interpolation=cv2.INTER_AREA) for mask in masks])
+
+
+def typical_landmarks(track: FaceTrack, info: VideoInfo, config: AlignConfig) -> Float32:
+    """Return the median landmarks of the track in px of the crop, (K, 2) float32."""
+    points = steady_transforms(track, info.times_s[track.frames], config).landmarks
+    return np.nanmedian(points[track.present], axis=0).astype(np.float32)
