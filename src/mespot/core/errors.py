@@ -23,3 +23,7 @@ class CheckpointError(MespotError):
 
 class AnnotationError(MespotError):
     """An annotation table that cannot be read as stated."""
+
+
+class SpottingError(MespotError):
+    """A saved spotting that cannot be read."""

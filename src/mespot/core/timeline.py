@@ -51,4 +51,5 @@ def row_times_s(times_s: FloatArray, rows: npt.ArrayLike) -> FloatArray:
     """Return the time of fractional rows (edges of rows, from 0 to T), in seconds."""
     step_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
     edges = np.append(times_s, times_s[-1] + step_s)
-    return np.interp(np.asarray(rows, np.float64), np.arange(len(edges)), edges)
+    times: FloatArray = np.interp(np.asarray(rows, np.float64), np.arange(len(edges)), edges)
+    return times

@@ -43,7 +43,9 @@ class VideoInfo:
 
     def __post_init__(self) -> None:
         if self.pts.ndim != 1 or len(self.pts) == 0 or self.pts.dtype != np.int64:
-            raise ValueError(f"pts must be a non-empty (T,) int64 array, got {self.pts.dtype} {self.pts.shape}")
+            raise ValueError(
+                f"pts must be a non-empty (T,) int64 array, got {self.pts.dtype} {self.pts.shape}"
+            )
         if len(self.pts) > 1 and int(np.diff(self.pts).min()) <= 0:
             raise ValueError("pts must increase strictly")
         if self.time_base <= 0:
@@ -53,7 +55,14 @@ class VideoInfo:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, VideoInfo):
             return NotImplemented
-        mine = (self.path, self.time_base, self.width_px, self.height_px, self.rotation, self.repaired_time_stamps)
+        mine = (
+            self.path,
+            self.time_base,
+            self.width_px,
+            self.height_px,
+            self.rotation,
+            self.repaired_time_stamps,
+        )
         theirs = (
             other.path,
             other.time_base,
@@ -72,13 +81,19 @@ class VideoInfo:
     @property
     def times_s(self) -> FloatArray:
         """(T,) float64 presentation time of every frame, in seconds."""
-        return self.pts * float(self.time_base)
+        return self.pts.astype(np.float64) * float(self.time_base)
 
     def seconds(self, frame: int) -> float:
         """Presentation time of ``frame``, in seconds."""
         if not 0 <= frame < len(self.pts):
             raise IndexError(f"frame {frame} is outside 0 to {len(self.pts) - 1}")
         return float(int(self.pts[frame]) * self.time_base)
+
+    def end_seconds(self, frame: int) -> float:
+        """Time at which ``frame`` gives way to the next, in seconds; the last frame lasts the median step."""
+        if frame == len(self.pts) - 1:
+            return self.seconds(frame) + self.frame_duration_s
+        return self.seconds(frame + 1)
 
     def frame(self, seconds: float) -> int:
         """Return the frame whose presentation time is nearest to ``seconds``."""

@@ -41,12 +41,25 @@ def match(
     """
     if not 0.0 < iou <= 1.0:
         raise ValueError(f"iou must lie in (0, 1], got {iou}")
-    overlaps = np.zeros((len(reference), len(detected)))
-    for row, expression in enumerate(reference):
-        for column, detection in enumerate(detected):
-            if not same_kind or expression.kind is detection.kind:
-                overlaps[row, column] = expression.interval.iou(detection.interval)
+    overlaps = _overlaps(reference, detected)
+    if same_kind:
+        kinds = [np.array([item.kind.value for item in items], str) for items in (reference, detected)]
+        overlaps[kinds[0][:, None] != kinds[1][None]] = 0.0
     return best_pairs(np.where(overlaps >= iou, overlaps, 0.0))
+
+
+def _overlaps(reference: Sequence[Expression], detected: Sequence[Detection]) -> FloatArray:
+    """(M, N) intersection over union of frames: `Interval.iou` for all pairs at once."""
+    spans = [
+        np.array([(item.interval.start, item.interval.stop) for item in items], np.int64).reshape(-1, 2)
+        for items in (reference, detected)
+    ]
+    first, second = spans[0][:, None], spans[1][None]
+    shared = np.minimum(first[..., 1], second[..., 1]) - np.maximum(first[..., 0], second[..., 0])
+    shared = shared.clip(min=0)
+    union = (first[..., 1] - first[..., 0]) + (second[..., 1] - second[..., 0]) - shared
+    overlaps: FloatArray = shared / union
+    return overlaps
 
 
 def best_pairs(gains: FloatArray) -> list[tuple[int, int]]:
@@ -71,9 +84,7 @@ def best_pairs(gains: FloatArray) -> list[tuple[int, int]]:
     pair_worth = min(allowed.shape) + 1.0
     costs = -np.where(allowed > 0, allowed + pair_worth, 0.0)
     chosen = _assignment(costs)
-    return [
-        (int(rows[row]), int(columns[column])) for row, column in enumerate(chosen) if allowed[row, column] > 0
-    ]
+    return [(int(rows[row]), int(columns[column])) for row, column in enumerate(chosen) if allowed[row, column] > 0]
 
 
 def _assignment(costs: FloatArray) -> list[int]:

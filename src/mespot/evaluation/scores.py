@@ -137,5 +137,7 @@ def score(
     for reference, detected in videos:
         total = total + score_video(reference=reference, detected=detected, iou=iou, frame_s=frame_s)
     return total
+
+
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0

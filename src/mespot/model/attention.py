@@ -47,6 +47,6 @@ class SpatialAttention(nn.Module):
             attention = maps.new_full((n, rows, height, width), 1.0 / (height * width), dtype=torch.float32)
             return maps.mean(dim=(3, 4)), attention
         scores = self.score(maps).flatten(3).squeeze(1)
-        attention = torch.softmax(scores.float(), dim=-1).unflatten(-1, (height, width))
+        attention = torch.softmax(scores.float(), dim=-1).reshape(n, rows, height, width)
         vectors = (maps * attention.unsqueeze(1).to(maps.dtype)).sum(dim=(3, 4))
         return vectors, attention

@@ -12,17 +12,17 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from mespot.config import Config, SpottingConfig
+from mespot.config import SpottingConfig
 from mespot.core.expression import ME_LONGEST_S, Kind
-from mespot.core.signals import Grid
+from mespot.core.signals import Float32, Grid
 from mespot.core.timeline import row_times_s
-from mespot.model.network import Network, Outputs
 from mespot.model.nms import hard_nms, soft_nms
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Located = tuple[Float32, Float32]
+"""(2, L) scores of MaE and ME, and (2, L) distances in sampled frames, of one level."""
 
 BACKGROUND, MAE, ME = 0, 1, 2
 """Class numbers of the network and of training targets."""
@@ -76,81 +76,123 @@ class Candidates:
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
-def detect_rows(
-    network: Network,
-    outputs: Outputs,
-    times_s: FloatArray,
-    config: Config,
-    *,
-    present: npt.NDArray[np.bool_] | None = None,
-) -> Candidates:
-    """Return the detections of one video in sampled rows, in order of time.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A detection in sampled rows.
 
     Parameters
     ----------
-    network : Network
-        Gives the time grids and turns logits into probabilities.
-    outputs : Outputs
-        Of the whole video, a batch of one.
+    start, stop : float
+        Sampled rows, ``0 <= start < stop <= T``.
+    kind : Kind
+        After `settle_kinds`.
+    score : float
+        In [0, 1].
+    level, row : int
+        Where in the pyramid it was seen; level 0 is P3.
+    """
+
+    start: float
+    stop: float
+    kind: Kind
+    score: float
+    level: int
+    row: int
+
+
+def detect_rows(
+    located: Sequence[Located],
+    grids: Sequence[Grid],
+    times_s: FloatArray,
+    present: npt.NDArray[np.bool_],
+    spotting: SpottingConfig,
+) -> list[Found]:
+    """Return the detections of one video, in order of time.
+
+    Parameters
+    ----------
+    located : sequence of ((2, L), (2, L))
+        Per level the scores of MaE and ME, and the distances in sampled frames, see `decode`.
+    grids : sequence of Grid
+        One per level.
     times_s : (T,) float64
         Presentation times of the sampled frames, s.
-    config : Config
-        ``config.spotting`` is used.
-    present : (T,) bool, optional
+    present : (T,) bool
         A candidate whose middle lies where no face was seen is dropped.
+    spotting : SpottingConfig
+        Thresholds and NMS.
     """
-    candidates = decode_video(network, outputs, times_s, config.spotting, present=present)
-    return select(candidates, config.spotting, hours=_hours(times_s))
+    candidates = decode_video(located, grids, times_s, present, spotting)
+    kept = select(candidates, spotting, hours=duration_hours(times_s))
+    return [
+        Found(
+            start=float(kept.starts[index]),
+            stop=float(kept.stops[index]),
+            kind=KIND_OF_CLASS[int(kept.kinds[index])],
+            score=float(kept.scores[index]),
+            level=int(kept.levels[index]),
+            row=int(kept.rows[index]),
+        )
+        for index in range(len(kept))
+    ]
 
 
 def decode_video(
-    network: Network,
-    outputs: Outputs,
+    located: Sequence[Located],
+    grids: Sequence[Grid],
     times_s: FloatArray,
+    present: npt.NDArray[np.bool_],
     spotting: SpottingConfig,
-    *,
-    present: npt.NDArray[np.bool_] | None = None,
 ) -> Candidates:
     """Return the candidates of one video before any threshold, cut to the video, kinds settled.
 
-    Parameters are those of `detect_rows`.
+    Parameters are those of `detect_rows`; of ``spotting`` the shortest and the longest duration are used.
     """
-    with torch.no_grad():
-        scores = [network.probabilities(level)[0].float().cpu().numpy() for level in outputs.logits]
-        distances = [level[0].float().cpu().numpy() for level in outputs.distances]
-    candidates = decode(scores, distances, network.grids())
+    candidates = decode(located, grids)
     candidates = replace(
         candidates,
         starts=candidates.starts.clip(0.0, len(times_s)),
         stops=candidates.stops.clip(0.0, len(times_s)),
     )
     lasting_s = durations_s(candidates, times_s)
-    kept = (lasting_s >= spotting.least_s) & (lasting_s <= spotting.longest_s) & (lasting_s > 0)
-    if present is not None:
-        middles = ((candidates.starts + candidates.stops) / 2).astype(np.int64).clip(0, len(present) - 1)
-        kept &= present[middles]
-    candidates, lasting_s = candidates.take(kept), lasting_s[kept]
-    return settle_kinds(candidates, lasting_s, frame_s=_frame_s(times_s))
+    middles = ((candidates.starts + candidates.stops) / 2).astype(np.int64).clip(0, len(present) - 1)
+    kept = (lasting_s >= spotting.least_s) & (lasting_s <= spotting.longest_s) & (lasting_s > 0) & present[middles]
+    return settle_kinds(candidates.take(kept), lasting_s[kept], frame_s=_frame_s(times_s))
 
 
-def decode(
-    scores: Sequence[npt.NDArray[np.floating]],
-    distances: Sequence[npt.NDArray[np.floating]],
-    grids: Sequence[Grid],
-) -> Candidates:
+def score_curves(located: Sequence[Located], grids: Sequence[Grid], frames: int) -> tuple[Float32, Float32]:
+    """Return the (T,) scores of MaE and of ME at every sampled frame: the best level, linear between rows.
+
+    Parameters
+    ----------
+    located : sequence of ((2, L), (2, L))
+        As for `detect_rows`.
+    grids : sequence of Grid
+        One per level.
+    frames : int
+        T.
+    """
+    curves = np.zeros((2, frames), np.float32)
+    for (scores, _), grid in zip(located, grids, strict=True):
+        rows = (np.arange(frames) - grid.first) / grid.stride
+        for kind in range(2):
+            curve = np.interp(rows, np.arange(scores.shape[1]), scores[kind]).astype(np.float32)
+            curves[kind] = np.maximum(curves[kind], curve)
+    return curves[0], curves[1]
+
+
+def decode(located: Sequence[Located], grids: Sequence[Grid]) -> Candidates:
     """Return two candidates (MaE, ME) for every row of every level.
 
     Parameters
     ----------
-    scores : sequence of (2, L)
-        Probability of MaE and of ME.
-    distances : sequence of (2, L)
-        Sampled frames from the row's centre back to the start and on to the stop.
+    located : sequence of ((2, L), (2, L))
+        Probability of MaE and of ME; sampled frames from the row's centre back to the start and on to the stop.
     grids : sequence of Grid
         One per level.
     """
     parts = []
-    for level, (score, distance, grid) in enumerate(zip(scores, distances, grids, strict=True)):
+    for level, ((score, distance), grid) in enumerate(zip(located, grids, strict=True)):
         rows = np.arange(score.shape[1], dtype=np.int64)
         centres = grid.first + grid.stride * rows.astype(np.float64)
         for number in (MAE, ME):
@@ -239,5 +281,6 @@ def _frame_s(times_s: FloatArray) -> float:
     return float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
 
 
-def _hours(times_s: FloatArray) -> float:
+def duration_hours(times_s: FloatArray) -> float:
+    """Return how long the sampled frames last, in hours."""
     return float(times_s[-1] - times_s[0] + _frame_s(times_s)) / 3600.0

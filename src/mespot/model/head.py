@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 PRIOR = 0.01
-"""Probability of each kind before training: focal loss starts stably from rare positives (Lin et al. 2017, 4.1)."""
+"""Probability of each kind before training: focal loss wants rare positives (Lin et al. 2017, section 4.1)."""
 NEIGHBOURHOOD = 5
 """Rows that two unpadded convolutions of kernel 3 consume."""
 
@@ -30,7 +30,8 @@ def probabilities(logits: Tensor, classes: str) -> Tensor:
     """
     if classes == "joint":
         return torch.softmax(logits, dim=1)[:, 1:]
-    return torch.softmax(logits.unflatten(1, (2, 2)), dim=2)[:, :, 1]
+    heads = torch.stack([logits[:, :2], logits[:, 2:]], dim=1)
+    return torch.softmax(heads, dim=2)[:, :, 1]
 
 
 class Head(nn.Module):
@@ -51,8 +52,8 @@ class Head(nn.Module):
 
     Notes
     -----
-    The paper's fully connected layers see the 5 rows that two unpadded convolutions leave as one; applied at every row
-    they are 1 x 1 convolutions, and two rows of zeros at either end keep the length.
+    The paper's fully connected layers see the 5 rows that two unpadded convolutions leave as one; applied at
+    every row they are 1 x 1 convolutions, and two rows of zeros at either end keep the length.
     """
 
     def __init__(self, channels: int, hidden: int, dropout: float, classes: str, levels: int) -> None:
@@ -67,7 +68,7 @@ class Head(nn.Module):
 
     def _initialise(self, classes: str) -> None:
         for layer in (*self.convs, *self.dense):
-            assert isinstance(layer, nn.Conv1d)  # noqa: S101 - tells the type checker
+            assert isinstance(layer, nn.Conv1d)
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             _fill(layer.bias, 0.0)
         for layer in (self.classify, self.regress):
@@ -75,7 +76,7 @@ class Head(nn.Module):
         others = 2 if classes == "joint" else 1
         positive = math.log(PRIOR / (1.0 - others * PRIOR))
         bias = [0.0, positive, positive] if classes == "joint" else [0.0, positive, 0.0, positive]
-        assert self.classify.bias is not None  # noqa: S101 - tells the type checker
+        assert self.classify.bias is not None
         with torch.no_grad():
             self.classify.bias.copy_(torch.tensor(bias))
         _fill(self.regress.bias, 1.0)  # an expression starts as one row to either side

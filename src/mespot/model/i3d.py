@@ -5,12 +5,15 @@ Maps are (N, C, T, H, W): batch, channels, sampled frames (or rows), rows and co
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 Triple = tuple[int, int, int]
 
@@ -96,10 +99,10 @@ def context_frames(stem_stride: int) -> int:
 
     Notes
     -----
-    Row i of a layer with kernel k, stride s and f rows of padding in front sees the input rows from ``i s - f`` to
-    ``i s - f + k - 1``: f rows before its own s rows and ``k - s - f`` after them, each as long as the
-    strides below it multiply to. The sum over the table is rounded up to a multiple of the stride of P5, so
-    that a chunk may begin there.
+    Row i of a layer with kernel k, stride s and f rows of padding in front sees the input rows from
+    ``i s - f`` to ``i s - f + k - 1``: f rows before its own s rows and ``k - s - f`` after them, each as
+    long as the strides below it multiply to. The sum over the table is rounded up to a multiple of the
+    stride of P5, so that a chunk may begin there.
     """
     before = after = 0
     jump = 1
@@ -213,9 +216,9 @@ class I3D(nn.Module):
     Notes
     -----
     Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017, doi:10.1109/CVPR.2017.502. Parameter
-    names equal those of the published PyTorch weights without their classifier (``logits``). The temporal length must be a
-    multiple of `stride`: then SAME padding is the same for every length, and a chunk that begins at
-    such a multiple sees the rows of the whole video.
+    names equal those of the published PyTorch weights without their classifier (``logits``). The temporal
+    length must be a multiple of `stride`: then SAME padding is the same for every length, and a chunk that
+    begins at such a multiple sees the rows of the whole video.
     """
 
     def __init__(self, in_channels: int, width: float = 1.0, stem_stride: int = 2) -> None:
@@ -246,8 +249,8 @@ class I3D(nn.Module):
         Returns
         -------
         tuple of Tensor
-            (N, C, T / stride, ceil(H / 16), ceil(W / 16)) and so on, strides 4, 8 and 16 in time and 16, 32 and 64 in
-            space for ``stem_stride`` 2.
+            (N, C, L, ceil(H / s), ceil(W / s)): strides in time 4, 8 and 16 for ``stem_stride`` 2, in
+            space s = 16, 32 and 64.
 
         Raises
         ------
@@ -264,8 +267,28 @@ class I3D(nn.Module):
         return taps[0], taps[1], taps[2]
 
 
+class _NoDraws(TorchFunctionMode):
+    """Leaves out the initialisation, which on the meta device would import torch's compiler, for seconds."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func.__module__ == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+@contextmanager
+def shapes_only() -> Iterator[None]:
+    """Within the block, modules are built with names and shapes but without memory and values."""
+    with torch.device("meta"), _NoDraws():
+        yield
+
+
 def parameter_shapes(in_channels: int) -> dict[str, tuple[int, ...]]:
     """Return name and shape of every published tensor of the full-width network, without building it."""
-    with torch.device("meta"):
+    with shapes_only():
         state: dict[str, Any] = I3D(in_channels).state_dict()
-    return {name: tuple(value.shape) for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    counters = "num_batches_tracked"  # newer than the published files
+    return {name: tuple(value.shape) for name, value in state.items() if not name.endswith(counters)}

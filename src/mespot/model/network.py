@@ -25,8 +25,8 @@ class Outputs:
     logits : tuple of (N, K, L) Tensor
         Class logits in the order of `mespot.model.head.CLASS_LOGITS`.
     distances : tuple of (N, 2, L) Tensor
-        Sampled frames from the row's centre back to the start of the expression (``centre - start``) and on to its stop
-        (``stop - centre``).
+        Sampled frames from the row's centre back to the start of the expression (``centre - start``) and on to
+        its stop (``stop - centre``).
     """
 
     logits: tuple[Tensor, ...]
@@ -74,7 +74,8 @@ class Network(nn.Module):
         Parameters
         ----------
         rgb : (N, 3, T, S, S) Tensor or None
-            Crops in [-1, 1]; None where the configuration has no such stream. T is a multiple of the stride of P5.
+            Crops in [-1, 1]; None where the configuration has no such stream. T is a multiple of the stride
+            of P5.
         flow : (N, 2, T, S, S) Tensor or None
             Flow, clipped and scaled to [-1, 1]; the same.
 
@@ -94,7 +95,8 @@ class Network(nn.Module):
                 continue
             if pictures is None:
                 raise ValueError(f"this network has a stream '{name}' and got no input for it")
-            streams.append(backbone(pictures))
+            # channels last is about twice as fast on CPUs (docs/network.md); the results are the same function
+            streams.append(backbone(pictures.contiguous(memory_format=torch.channels_last_3d)))
         return [torch.cat(maps, dim=1) for maps in zip(*streams, strict=True)]
 
     def pool(self, maps: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
@@ -111,7 +113,8 @@ class Network(nn.Module):
         Parameters
         ----------
         vectors : sequence of (N, D, L) Tensor
-            Attended features P3 to P5 of any length, each level with half the rows (rounded up) of the one before.
+            Attended features P3 to P5 of any length, each level with half the rows (rounded up) of the one
+            before.
         """
         reduced = [reduce(level) for reduce, level in zip(self.reduce, vectors, strict=True)]
         logits, distances = self.head(self.neck(extend(reduced)))
@@ -127,5 +130,5 @@ class Network(nn.Module):
         return probabilities(logits, self.classes)
 
     def grids(self) -> tuple[Grid, ...]:
-        """Return the time grids of P3 to P7: row i stands for the frames from ``stride i`` to ``stride (i + 1) - 1``."""
+        """Return the time grids of P3 to P7: row i stands for the ``stride`` frames from ``stride i`` on."""
         return tuple(Grid((stride - 1) / 2, stride, stride) for stride in self.strides)

@@ -25,8 +25,9 @@ def halve(x: Tensor) -> Tensor:
 
 def double(x: Tensor, rows: int) -> Tensor:
     """Repeat every row of (N, C, ceil(rows / 2)) and crop to (N, C, rows)."""
-    if x.shape[-1] != -(-rows // 2):
-        raise ValueError(f"a level of {rows} rows needs {-(-rows // 2)} in the next coarser one, got {x.shape[-1]}")
+    coarse = -(-rows // 2)
+    if x.shape[-1] != coarse:
+        raise ValueError(f"a level of {rows} rows needs {coarse} in the next coarser one, got {x.shape[-1]}")
     return x.repeat_interleave(2, dim=-1)[..., :rows]
 
 
@@ -46,9 +47,9 @@ class Gate(nn.Module):
 
     Notes
     -----
-    Hu, Shen, Sun, CVPR 2018, doi:10.1109/CVPR.2018.00745, with one difference: the squeeze is the mean over `SQUEEZE_ROWS`
-    rows, not over all. A row then does not depend on how long the video is, and training windows
-    and whole videos give the same.
+    Hu, Shen, Sun, CVPR 2018, doi:10.1109/CVPR.2018.00745, with one difference: the squeeze is the mean over
+    `SQUEEZE_ROWS` rows, not over all. A row then does not depend on how long the video is, and training
+    windows and whole videos give the same.
     """
 
     def __init__(self, channels: int, reduction: int = 4) -> None:
@@ -89,7 +90,8 @@ class Fusion(nn.Module):
 
     Notes
     -----
-    Tan, Pang, Le, "EfficientDet", CVPR 2020, section 3.3, doi:10.1109/CVPR42600.2020.01079; equation (1) of the paper.
+    Tan, Pang, Le, "EfficientDet", CVPR 2020, section 3.3, doi:10.1109/CVPR42600.2020.01079; equation (1) of
+    the paper.
     """
 
     def __init__(self, inputs: int) -> None:

@@ -168,7 +168,8 @@ class WindowSampler:
         return Window(
             rgb=np.pad(streams.rgb[rows], padding, mode="edge"),
             flow=np.pad(streams.flow[rows], padding),
-            targets=assign(intervals[visible], sample.kinds[visible], grids, lengths, valid),
+            # Where the window ends, an expression that goes on ends too: nothing after that frame can be seen.
+            targets=assign(intervals[visible].clip(0, frames - missing), sample.kinds[visible], grids, lengths, valid),
             place=place,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,13 @@ Image = npt.NDArray[np.uint8]
 
 FALLBACK_FPS = Fraction(25)
 """Assumed where a file states no rate; used only to repair time stamps and to estimate lengths."""
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".wmv", ".mpg", ".mpeg", ".mts", ".ts", ".ogv"}
+)
+"""A file so named that does not open was a video once: the remedy is another copy."""
+LEAST_MISSING_S = 0.5
+LEAST_MISSING_SHARE = 0.05
+"""A video that ends earlier than its header states by both of these is incomplete."""
 WIDEST_PIXEL = 4
 """A pixel aspect ratio beyond this (or its inverse) is a damaged header, not a picture."""
 
@@ -44,38 +52,28 @@ def open_container(path: Path) -> tuple[InputContainer, VideoStream]:
     if path.stat().st_size == 0:
         raise VideoError(f"{path}: is empty (0 bytes); copy or record it again.")
     try:
-        # "file:" keeps a colon in the name from being read as a protocol; the whitelist keeps playlists off the network.
-        container = av.open(
-            f"file:{path}", "r", options={"protocol_whitelist": "file"}, metadata_errors="ignore"
-        )
+        # "file:": a colon in a name means no protocol; the whitelist keeps playlists off the network
+        container = av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"}, metadata_errors="ignore")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(_why_not_opened(path, error)) from error
+    if container.format.name == "tty":  # FFmpeg draws any text file as a video
+        container.close()
+        raise VideoError(_why_not_opened(path, None))
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         container.close()
         raise VideoError(f"{path}: has no video stream; give a file with pictures.")
-    if streams[0].codec_context is None:
+    if not hasattr(streams[0].codec_context, "width"):  # None where FFmpeg has no decoder, whatever the stubs say
         container.close()
         raise VideoError(f"{path}: its video codec is not known to this FFmpeg; convert the file to H.264.")
     return container, streams[0]
 
 
-def _why_not_opened(path: Path, error: Exception) -> str:
+def _why_not_opened(path: Path, error: Exception | None) -> str:
     if isinstance(error, PermissionError):
         return f"{path}: may not be read; check its permissions."
-    if path.suffix.lower() in {
-        ".mp4",
-        ".mov",
-        ".m4v",
-        ".3gp",
-        ".mkv",
-        ".webm",
-        ".avi",
-        ".mpg",
-        ".mpeg",
-        ".ts",
-    }:
-        return f"{path}: cannot be opened as a video, it is incomplete or damaged; copy it again from its source."
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return f"{path}: is an incomplete or damaged video and cannot be opened; copy it again from its source."
     return f"{path}: is not a video that FFmpeg can open; give a video file or a folder of numbered images."
 
 
@@ -102,7 +100,7 @@ class FilePass:
     skipped_packets : int
         Packets that could not be decoded, so far.
     broke_off : bool
-        Whether the file ended early: reading failed, its last packet is damaged, or packets of its index are missing.
+        Whether the file ended early: reading failed, its last packet is damaged, or its header promised more.
 
     Raises
     ------
@@ -111,12 +109,13 @@ class FilePass:
 
     Notes
     -----
-    Frames that an edit list hides do not come out of FFmpeg. A zero-size packet (Theora) repeats the picture before it
-    and makes no frame: the time until the next one is longer. Where a container keeps no presentation times (AVI), the
-    decode time stamp stands in. Containers whose clock has an arbitrary origin (MPEG-PS, MPEG-TS, Ogg) are shifted so
-    that the first frame is at 0. Interlaced pictures are taken as they are. Pixels that are not square are made square
-    by stretching the shorter direction, and a picture whose size differs from the first one's is resized to it, both
-    within the one colour conversion; a colour matrix that is not stated is BT.601, as everywhere in FFmpeg.
+    Frames that an edit list hides do not come out of FFmpeg. A zero-size packet (Theora) repeats the
+    picture before it and makes no frame: the time until the next one is longer. AVI keeps no presentation
+    times: its frames get the decode time stamps in their order. Containers whose clock has an arbitrary
+    origin (MPEG-PS, MPEG-TS, Ogg) are shifted so that the first frame is at 0. Interlaced pictures are
+    taken as they are. Pixels that are not square are made square by stretching the shorter direction, and
+    a picture whose size differs from the first one's is resized to it, both within the one colour
+    conversion; a colour matrix that is not stated is BT.601, as everywhere in FFmpeg.
     """
 
     def __init__(self, path: Path) -> None:
@@ -126,6 +125,7 @@ class FilePass:
         self._aspect = _pixel_aspect(self._stream)
         self._reformatter = VideoReformatter()
         self._coded_px = (0, 0)
+        self._coded_stamps: deque[int | None] | None = deque() if self._container.format.name == "avi" else None
         self._rate = self._stream.guessed_rate or self._stream.average_rate or FALLBACK_FPS
         self.time_base = Fraction(self._stream.time_base or 1 / FALLBACK_FPS)
         self._nominal_step = max(1, round(1 / (self._rate * self.time_base)))
@@ -135,46 +135,52 @@ class FilePass:
         self.repaired = 0
         self.skipped_packets = 0
         self.broke_off = False
+        self._stated_s = self._stated_duration_s()
 
     def close(self) -> None:
         """Close the file."""
         self._container.close()
 
     def __iter__(self) -> Iterator[Shown]:
-        origin_is_arbitrary = bool(self._container.format.flags & Flags.ts_discont.value)
-        origin, previous = 0, None
+        origin_is_arbitrary = Flags.ts_discont in Flags(self._container.format.flags)
+        origin, first, previous = 0, 0, None
         for frame in self._decoded():
-            pts = self._repair(frame, previous)
+            stated = frame.pts if self._coded_stamps is None else self._coded_stamps.popleft()
+            pts = self._repair(stated, previous)
             if previous is None:
                 origin = pts if origin_is_arbitrary else 0
+                first = pts
                 self._fix_size(frame)
             previous = pts
             yield Shown(pts - origin, lambda frame=frame: self._convert(frame))  # type: ignore[misc]
+        if previous is not None and self._stated_s is not None:
+            missing_s = self._stated_s - (previous - first) * float(self.time_base)
+            self.broke_off |= missing_s > max(LEAST_MISSING_S, LEAST_MISSING_SHARE * self._stated_s)
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        packets = 0
         try:
             for packet in self._container.demux(self._stream):
                 if packet.size == 0:
                     continue
-                packets += 1
                 self.broke_off = packet.is_corrupt
                 yield from self._decode(packet)
         except av.FFmpegError:
             self.broke_off = True
         yield from self._decode(None)
-        self.broke_off |= packets < self._stream.frames
 
     def _decode(self, packet: av.Packet[VideoStream] | None) -> list[av.VideoFrame]:
+        if packet is not None and self._coded_stamps is not None:
+            self._coded_stamps.append(packet.dts)
         try:
             return self._stream.decode(packet)
         except av.FFmpegError:
+            if self._coded_stamps:
+                self._coded_stamps.popleft()
             self.skipped_packets += 1
             self.broke_off = True  # until a later packet is whole
             return []
 
-    def _repair(self, frame: av.VideoFrame, previous: int | None) -> int:
-        stated = frame.dts if frame.pts is None else frame.pts
+    def _repair(self, stated: int | None, previous: int | None) -> int:
         if previous is None:
             self.repaired += stated is None
             return stated or 0
@@ -209,6 +215,13 @@ class FilePass:
         )
         image: Image = np.asarray(picture.to_ndarray(), dtype=np.uint8)
         return np.rot90(image, -self.rotation // 90)
+
+    def _stated_duration_s(self) -> float | None:
+        if self._stream.duration:
+            return float(self._stream.duration * self.time_base)
+        if self._container.duration and len(self._container.streams) == 1:  # else sound may last longer
+            return self._container.duration / av.time_base
+        return None
 
     def _estimate_frames(self) -> int | None:
         if self._stream.frames > 0:

@@ -85,24 +85,25 @@ class VideoReader:
     Parameters
     ----------
     path : Path
-        A file of any container and codec that FFmpeg reads, or a folder of numbered images (png, jpg, bmp, tif).
+        A file of any container and codec that FFmpeg reads, or a folder of numbered images (png, jpg, bmp,
+        tif).
     images_fps : float, optional
         Images per second of a folder; a file has its own time stamps and ignores it.
 
     Raises
     ------
     VideoError
-        The path does not exist, or is not a video that can be decoded; a folder lacks ``images_fps`` or images.
+        The path does not exist or cannot be decoded as a video; a folder lacks ``images_fps`` or images.
 
     Notes
     -----
-    Time is the presentation time stamp, never a frame count divided by a rate. Same input, same output: frames,
-    numbers and times do not depend on ``chunk_frames`` nor on earlier passes. At most ``chunk_frames`` pictures are
-    held at a time. How files are read (edit lists, repairs, rotation, pixel aspect) is stated at
+    Time is the presentation time stamp, never a frame count divided by a rate. Frames, numbers and times do
+    not depend on ``chunk_frames`` nor on earlier passes. At most ``chunk_frames`` pictures are held at a
+    time. How files are read (edit lists, repairs, rotation, pixel aspect) is stated at
     `mespot.vision.container.FilePass`.
 
-    In a folder the number is the last one in each name; the first image is at 0 s whatever its number, and missing
-    numbers are gaps in time.
+    In a folder the number is the last one in each name; the first image is at 0 s whatever its number, and
+    missing numbers are gaps in time.
     """
 
     def __init__(self, path: Path, *, images_fps: float | None = None) -> None:
@@ -134,12 +135,12 @@ class VideoReader:
 
     @property
     def expected_frames(self) -> int | None:
-        """Estimate of the number of source frames, for a progress display; None where the file does not tell."""
+        """Number of source frames, for progress: an estimate until a pass is complete; None if unknown."""
         return self._expected_frames if self._info is None else len(self._info)
 
     @property
     def truncated_after_s(self) -> float | None:
-        """Time of the last frame in seconds where the file broke off early (see `info`); None where it is whole."""
+        """Time of the last frame (s) if the completed pass broke off early; None if the file is whole."""
         return self._truncated_after_s
 
     @property
@@ -153,14 +154,14 @@ class VideoReader:
         Parameters
         ----------
         sampling_fps : float or None
-            Frames to take per second, by the rule of `mespot.vision.sampling.Sampler`; None takes every frame.
+            Frames to take per second (rule: `mespot.vision.sampling.Sampler`); None takes every frame.
         chunk_frames : int
             Most frames in a chunk; all but the last chunk have so many.
 
         Raises
         ------
         VideoError
-            No frame, or fewer than 2 frames, could be decoded; an image of a folder is damaged or of another size.
+            No frame, or fewer than 2, could be decoded; an image of a folder is damaged or of another size.
         """
         if chunk_frames < 1:
             raise ValueError(f"a chunk holds at least 1 frame, got {chunk_frames}")
@@ -194,13 +195,9 @@ class VideoReader:
 
     def _finish(self, source: _Pass, stamps: array[int]) -> None:
         if not stamps:
-            raise VideoError(
-                f"{self._path}: no frame could be decoded, it is damaged; copy it again from its source."
-            )
+            raise VideoError(f"{self._path}: no frame could be decoded, it is damaged; copy it again from its source.")
         if len(stamps) < LEAST_FRAMES:
-            raise VideoError(
-                f"{self._path}: is too short ({len(stamps)} frame); give at least {LEAST_FRAMES} frames."
-            )
+            raise VideoError(f"{self._path}: is too short ({len(stamps)} frame); give at least {LEAST_FRAMES} frames.")
         width, height = source.size_px
         self._info = VideoInfo(
             path=self._path,
@@ -228,7 +225,7 @@ def _sampled(shown: Iterator[Shown], sampler: Sampler, unit_s: float) -> Iterato
 
 def _chunk(numbers: array[int], stamps: array[int], images: Image, time_base: Fraction) -> FrameChunk:
     pts = np.array(stamps, dtype=np.int64)
-    return FrameChunk(np.array(numbers, dtype=np.int64), pts, pts * float(time_base), images)
+    return FrameChunk(np.array(numbers, dtype=np.int64), pts, (pts * float(time_base)).astype(np.float64), images)
 
 
 def _images_rate(folder: Path, images_fps: float | None) -> Fraction:
@@ -236,9 +233,7 @@ def _images_rate(folder: Path, images_fps: float | None) -> Fraction:
         raise VideoError(f"{folder}: is a folder of images; state their rate with --images-fps.")
     rate = Fraction(images_fps).limit_denominator(1001) if 0 < images_fps < float("inf") else Fraction(0)
     if rate <= 0:
-        raise VideoError(
-            f"{folder}: a rate of {images_fps} images per second is not possible; state a positive one."
-        )
+        raise VideoError(f"{folder}: a rate of {images_fps} images per second is not possible; state a positive one.")
     return rate
 
 
@@ -267,10 +262,8 @@ class _FolderPass:
         image = _read_image(path)
         height, width = image.shape[:2]
         if (width, height) != self.size_px:
-            raise VideoError(
-                f"{path}: is {width} x {height} pixels and the first image is {self.size_px[0]} x {self.size_px[1]}; "
-                "give images of one size."
-            )
+            first = "{} x {}".format(*self.size_px)
+            raise VideoError(f"{path}: is {width} x {height} pixels, the first image {first}; give images of one size.")
         return image
 
     def close(self) -> None:
@@ -284,17 +277,13 @@ def _numbered_images(folder: Path) -> list[tuple[int, Path]]:
             continue
         digits = re.findall(r"\d+", path.stem)
         if not digits:
-            raise VideoError(
-                f"{path}: has no number in its name; remove it or number it like the other images."
-            )
+            raise VideoError(f"{path}: has no number in its name; remove it or number it like the other images.")
         number = int(digits[-1])
         if number in images:
             raise VideoError(f"{path}: has the same number as {images[number].name}; remove one of them.")
         images[number] = path
     if not images:
-        raise VideoError(
-            f"{folder}: holds no images (png, jpg, bmp, tif); give a folder of images or a video file."
-        )
+        raise VideoError(f"{folder}: holds no images (png, jpg, bmp, tif); give a folder of images or a video file.")
     return sorted(images.items())
 
 

@@ -80,9 +80,9 @@ class Streams:
         )
 
 
-def network_input(rgb: npt.NDArray[np.uint8], flow: npt.NDArray[np.floating], config: BackboneConfig) -> tuple[
-    Float32, Float32
-]:
+def network_input(
+    rgb: npt.NDArray[np.uint8], flow: npt.NDArray[np.floating], config: BackboneConfig
+) -> tuple[Float32, Float32]:
     """Scale both streams to [-1, 1]: 8-bit values linearly, flow clipped at ``flow_clip_px``."""
     scaled = np.clip(flow.astype(np.float32), -config.flow_clip_px, config.flow_clip_px) / config.flow_clip_px
     return rgb.astype(np.float32) / np.float32(127.5) - np.float32(1), scaled
@@ -161,13 +161,9 @@ def _face_mask(points: Float32, side_px: int) -> Float32:
     return mask
 
 
-def _crops(
-    images: npt.NDArray[np.uint8], transforms: CropTransforms, rows: slice, config: AlignConfig
-) -> Float32:
+def _crops(images: npt.NDArray[np.uint8], transforms: CropTransforms, rows: slice, config: AlignConfig) -> Float32:
     matrices = transforms.matrices[rows]
-    return np.stack(
-        [crop(image, matrix, config.crop_px) for image, matrix in zip(images, matrices, strict=True)]
-    )
+    return np.stack([crop(image, matrix, config.crop_px) for image, matrix in zip(images, matrices, strict=True)])
 
 
 def _shrink(images: Float32, side_px: int) -> Float32:

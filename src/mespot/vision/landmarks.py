@@ -54,7 +54,7 @@ class Roi:
 
     @classmethod
     def from_landmarks(cls, points: npt.NDArray[np.floating]) -> Self:
-        """Surround (468, 2) landmarks, as of the frame before, rotated by the line through the outer eye corners."""
+        """Surround (468, 2) landmarks, as of the frame before, rotated by the line through the eyes."""
         across = points[LEFT_EYE_OUTER] - points[RIGHT_EYE_OUTER]
         angle = math.atan2(float(across[1]), float(across[0]))
         turn = _rotation(angle)
@@ -155,7 +155,7 @@ def find_landmarks(image: RgbImage) -> Float32 | None:
 
 
 def _patch(image: RgbImage, roi: Roi) -> RgbImage:
-    """Cut the region out at the network's size; large faces are averaged down first, for aliasing moves points."""
+    """Cut the region out at the network's size; large faces are averaged down first, against aliasing."""
     to_source = roi.to_source(_INPUT_PX)
     factor = int(roi.side // _INPUT_PX)
     if factor >= 2:
@@ -165,7 +165,8 @@ def _patch(image: RgbImage, roi: Roi) -> RgbImage:
         high, wide = near.shape[0] // factor, near.shape[1] // factor
         if high < 1 or wide < 1:
             return np.zeros((_INPUT_PX, _INPUT_PX, 3), np.uint8)
-        image = cv2.resize(near[: high * factor, : wide * factor], (wide, high), interpolation=cv2.INTER_AREA)
+        near = near[: high * factor, : wide * factor]
+        image = np.asarray(cv2.resize(near, (wide, high), interpolation=cv2.INTER_AREA), np.uint8)
         to_source = to_source / factor
         to_source[:, 2] -= (np.array([left, top]) + (factor - 1) / 2) / factor
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

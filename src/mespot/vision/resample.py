@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 import numpy as np
@@ -11,15 +11,16 @@ import numpy.typing as npt
 
 from mespot.core.signals import Float32
 
-_Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
+# No fast mathematics: the result must not depend on the compiler's mood.
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
-def compiled(function: _Kernel) -> _Kernel:
-    """Compile ``function`` with Numba, kept on disk between processes where a folder for it can be written."""
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` with Numba; the result is kept on disk where a folder for it can be written."""
     try:
-        return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
-        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(**_OPTIONS)(function)
 
 
 def warp(image: npt.NDArray[np.uint8], matrix: npt.NDArray[np.float64], side_px: int) -> Float32:
@@ -41,32 +42,41 @@ def warp(image: npt.NDArray[np.uint8], matrix: npt.NDArray[np.float64], side_px:
 
     Notes
     -----
-    Cubic convolution with a = -1/2 (Keys 1981, doi:10.1109/TASSP.1981.1163711), exact for quadratic pictures, with
-    weights at the exact position; ``cv2.warpAffine`` of OpenCV 4 rounds positions to 1/32 px, which is false motion.
+    Cubic convolution with a = -1/2 (Keys 1981, doi:10.1109/TASSP.1981.1163711), exact for quadratic pictures,
+    with weights at the exact position; ``cv2.warpAffine`` of OpenCV 4 rounds positions to 1/32 px, which is
+    false motion.
     Where the result is smaller than the source, the kernel is stretched by the reduction, against aliasing.
     """
     linear = np.linalg.inv(matrix[:, :2])
-    to_source = np.column_stack([linear, -linear @ matrix[:, 2]])
+    offset = -linear @ matrix[:, 2]
     reduction = max(1.0, float(np.sqrt(abs(np.linalg.det(linear)))))
-    result = np.empty((side_px, side_px, 3), np.float32)
+    corners = np.array([[0, 0, side_px - 1, side_px - 1], [0, side_px - 1, 0, side_px - 1]], np.float64)
+    reached = linear @ corners + offset[:, None]
+    first = np.floor(reached.min(axis=1) - 2 * reduction).astype(np.int64)
+    last = np.ceil(reached.max(axis=1) + 2 * reduction).astype(np.int64) + 1
     source = np.ascontiguousarray(image)
-    if reduction <= 1.0:
-        _interpolate(source, to_source, result)
+    if (first < 0).any() or last[0] >= image.shape[1] or last[1] >= image.shape[0]:
+        for axis in (0, 1):  # continue the border, so that the kernel never leaves its picture
+            line = np.clip(np.arange(first[axis], last[axis] + 1), 0, image.shape[1 - axis] - 1)
+            source = source.take(line, axis=1 - axis)
+        offset = offset - first
+    result = np.empty((side_px, side_px, 3), np.float32)
+    to_source = np.column_stack([linear, offset])
+    if reduction > 1.0:
+        _reduce(source.reshape(len(source), -1), to_source, reduction, result)
     else:
-        _reduce(source, to_source, reduction, result)
+        _interpolate(source, to_source, result)
     return result
 
 
 @compiled
 def _interpolate(image: Any, to_source: Any, result: Any) -> None:
-    height, width, _ = image.shape
     side = result.shape[0]
     one = np.float32(1)
     half = np.float32(0.5)
     low, high = np.float32(0), np.float32(255)
     wx = np.empty(4, np.float32)
     wy = np.empty(4, np.float32)
-    xs = np.empty(4, np.int64)
     for row in range(side):
         for column in range(side):
             x = to_source[0, 0] * column + to_source[0, 1] * row + to_source[0, 2]
@@ -78,14 +88,12 @@ def _interpolate(image: Any, to_source: Any, result: Any) -> None:
                 weights[1] = one + offset * offset * (np.float32(1.5) * offset - np.float32(2.5))
                 weights[2] = one + rest * rest * (np.float32(1.5) * rest - np.float32(2.5))
                 weights[3] = -half * rest * offset * offset
-            for tap in range(4):
-                xs[tap] = min(max(x0 - 1 + tap, 0), width - 1)
             red, green, blue = low, low, low
             for tap in range(4):
-                line = image[min(max(y0 - 1 + tap, 0), height - 1)]
-                r = wx[0] * line[xs[0], 0] + wx[1] * line[xs[1], 0] + wx[2] * line[xs[2], 0] + wx[3] * line[xs[3], 0]
-                g = wx[0] * line[xs[0], 1] + wx[1] * line[xs[1], 1] + wx[2] * line[xs[2], 1] + wx[3] * line[xs[3], 1]
-                b = wx[0] * line[xs[0], 2] + wx[1] * line[xs[1], 2] + wx[2] * line[xs[2], 2] + wx[3] * line[xs[3], 2]
+                line = image[y0 - 1 + tap, x0 - 1 : x0 + 3]
+                r = wx[0] * line[0, 0] + wx[1] * line[1, 0] + wx[2] * line[2, 0] + wx[3] * line[3, 0]
+                g = wx[0] * line[0, 1] + wx[1] * line[1, 1] + wx[2] * line[2, 1] + wx[3] * line[3, 1]
+                b = wx[0] * line[0, 2] + wx[1] * line[1, 2] + wx[2] * line[2, 2] + wx[3] * line[3, 2]
                 red += wy[tap] * r
                 green += wy[tap] * g
                 blue += wy[tap] * b
@@ -95,9 +103,39 @@ def _interpolate(image: Any, to_source: Any, result: Any) -> None:
 
 
 @compiled
-def _stretched(at: float, reduction: float, size: int, weights: Any, nearest: Any) -> None:
-    """Weights, of sum one, of the pixels around ``at``, and their places held inside the picture."""
-    first = int(np.ceil(at - 2 * reduction))
+def _reduce(image: Any, to_source: Any, reduction: float, result: Any) -> None:
+    side = result.shape[0]
+    low, high = np.float32(0), np.float32(255)
+    taps = int(np.ceil(4 * reduction))
+    across = np.empty(taps, np.float32)
+    down = np.empty(taps, np.float32)
+    columns = np.empty(3 * taps, np.float32)
+    for row in range(side):
+        for column in range(side):
+            x = to_source[0, 0] * column + to_source[0, 1] * row + to_source[0, 2]
+            y = to_source[1, 0] * column + to_source[1, 1] * row + to_source[1, 2]
+            left = _weigh(x, reduction, across)
+            top = _weigh(y, reduction, down)
+            columns[:] = low
+            for j in range(taps):  # down the columns first: neighbours in memory, so the compiler uses vectors
+                line = image[top + j, 3 * left : 3 * (left + taps)]
+                weight = down[j]
+                for k in range(3 * taps):
+                    columns[k] += weight * np.float32(line[k])
+            red, green, blue = low, low, low
+            for i in range(taps):
+                red += across[i] * columns[3 * i]
+                green += across[i] * columns[3 * i + 1]
+                blue += across[i] * columns[3 * i + 2]
+            result[row, column, 0] = min(max(red, low), high)
+            result[row, column, 1] = min(max(green, low), high)
+            result[row, column, 2] = min(max(blue, low), high)
+
+
+@compiled
+def _weigh(at: float, reduction: float, weights: Any) -> int:
+    """Fill in the weights, of sum one, of the pixels around ``at``; return the first pixel."""
+    first = int(np.floor(at - 2 * reduction)) + 1
     step = 1 / reduction
     total = 0.0
     for tap in range(len(weights)):
@@ -109,37 +147,6 @@ def _stretched(at: float, reduction: float, size: int, weights: Any, nearest: An
             weight = 2.0 + d * (-4.0 + d * (2.5 - 0.5 * d))
         weights[tap] = weight
         total += weight
-        nearest[tap] = min(max(first + tap, 0), size - 1)
     for tap in range(len(weights)):
         weights[tap] /= total
-
-
-@compiled
-def _reduce(image: Any, to_source: Any, reduction: float, result: Any) -> None:
-    height, width, _ = image.shape
-    side = result.shape[0]
-    low, high = np.float32(0), np.float32(255)
-    taps = int(np.ceil(4 * reduction)) + 1
-    weights = np.empty((2, taps), np.float32)
-    nearest = np.empty((2, taps), np.int64)
-    for row in range(side):
-        for column in range(side):
-            for axis in range(2):
-                at = to_source[axis, 0] * column + to_source[axis, 1] * row + to_source[axis, 2]
-                _stretched(at, reduction, width if axis == 0 else height, weights[axis], nearest[axis])
-            red, green, blue = low, low, low
-            for j in range(taps):
-                line = image[nearest[1, j]]
-                r, g, b = low, low, low
-                for i in range(taps):
-                    pixel = nearest[0, i]
-                    weight = weights[0, i]
-                    r += weight * line[pixel, 0]
-                    g += weight * line[pixel, 1]
-                    b += weight * line[pixel, 2]
-                red += weights[1, j] * r
-                green += weights[1, j] * g
-                blue += weights[1, j] * b
-            result[row, column, 0] = min(max(red, low), high)
-            result[row, column, 1] = min(max(green, low), high)
-            result[row, column, 2] = min(max(blue, low), high)
+    return first

@@ -7,8 +7,8 @@ import numpy as np
 from mespot.core.video import FloatArray, IntArray
 
 KEEP_STEP = 0.72
-"""Frames at least this share of a sampling step after their neighbour restart the ticks. Promised is 0.75: the
-difference is 1 ms at 30 per second, the rounding of a container that counts in milliseconds."""
+"""A frame at least this share of a sampling step after the one before it restarts the ticks. Promised is
+0.75: the difference is 1 ms at 30 per second, the rounding of a container that counts in milliseconds."""
 
 
 class Sampler:
@@ -24,14 +24,15 @@ class Sampler:
     The rule, of which `sample_frames` is the offline form:
 
     1. The first frame is taken; the next tick is one sampling step (1 / fps) later.
-    2. Of the frames after the last taken one, the nearest to the tick is taken; the earlier one if two are equally
-       near. The video's last frame is taken unless it lies more than half a step before the tick.
-    3. The tick moves on in whole steps until it is later than the taken frame. But if the taken frame directly follows
-       the last taken one in the video, and at least 0.72 of a step later, the source is no faster than the sampling:
-       the tick restarts at one step after the taken frame.
+    2. Of the frames after the last taken one, the nearest to the tick is taken; the earlier one if two are
+       equally near. The video's last frame is taken unless it lies more than half a step before the tick.
+    3. The tick moves on, one step or as many as make it later than the taken frame. But if the taken frame
+       directly follows the last taken one in the video, at least 0.72 of a step later, the source is hardly
+       faster than the sampling: the tick restarts at one step after the taken frame.
 
-    So a source whose frames lie 0.75 of a step or more apart keeps every frame (25 or 29.97 frames per second at a
-    sampling of 30, and no drift takes one away), and a faster one (200 per second) gets 30 per second on a steady grid.
+    So a source whose frames lie 0.75 of a step or more apart keeps every frame (25 or 29.97 frames per second
+    at a sampling of 30; no drift takes one away), and a faster one (200 per second) gets 30 per second on a
+    steady grid.
     """
 
     def __init__(self, fps: float | None) -> None:
@@ -64,7 +65,8 @@ class Sampler:
         assert self._fps is not None
         slow = self._taken_s is not None and self._follows and time_s - self._taken_s >= KEEP_STEP / self._fps
         if self._taken_s is None or slow:
-            self._anchor_s, self._steps = time_s, 1
+            self._anchor_s, self._steps = time_s, 0
+        self._steps += 1
         while self._anchor_s + self._steps / self._fps <= time_s:
             self._steps += 1
         self._taken_s, self._follows = time_s, True
@@ -111,7 +113,8 @@ def sample_frames(times_s: FloatArray, fps: float) -> IntArray:
         else:
             frame = after if times_s[after] - tick_s < abs(times_s[before] - tick_s) else before
         if frame == taken[-1] + 1 and times_s[frame] - times_s[taken[-1]] >= KEEP_STEP / fps:
-            anchor_s, steps = float(times_s[frame]), 1
+            anchor_s, steps = float(times_s[frame]), 0
+        steps += 1
         while anchor_s + steps / fps <= times_s[frame]:
             steps += 1
         taken.append(frame)

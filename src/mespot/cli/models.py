@@ -1,0 +1,39 @@
+"""``mespot models``: what weights are, and where they come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mespot.cli.output import say
+
+app = typer.Typer(no_args_is_help=True, help="Look at weights and import published ones.")
+
+
+@app.command("import-i3d")
+def import_i3d(
+    rgb: Annotated[Path, typer.Argument(metavar="RGB.pt", help="The published rgb_imagenet.pt.")],
+    flow: Annotated[Path, typer.Argument(metavar="FLOW.pt", help="The published flow_imagenet.pt.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The safetensors file to write.")],
+) -> None:
+    """Convert the published Kinetics weights of both I3D streams, after checking every name and shape."""
+    from mespot.model import kinetics
+
+    kinetics.import_i3d(rgb, flow, out)
+    say(f"written: {out}")
+
+
+@app.command()
+def info(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The shipped weights otherwise.")] = None,
+) -> None:
+    """Print what is known about a checkpoint: configuration, training data, scores."""
+    from mespot.model.checkpoint import load_checkpoint
+    from mespot.pipeline import load_default_weights
+
+    checkpoint = load_default_weights() if file is None else load_checkpoint(file)
+    say(f"digest: {checkpoint.digest}")
+    for name, value in checkpoint.facts.items():
+        say(f"{name}: {value}")

@@ -1,0 +1,108 @@
+"""What a user sees: progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from mespot.core.spotting import Spotting
+    from mespot.pipeline import Progress
+
+PLAIN_WIDTH = 120
+"""Columns of a table that goes to a file or a pipe."""
+PLAIN_EVERY_S = 30.0
+"""Seconds between plain progress lines of one stage: a log stays short."""
+
+Report = Callable[["Progress"], None]
+
+
+def printable(text: object) -> str:
+    """Return the text without what could steer a terminal or cannot be encoded, as file names may hold both."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(text))
+
+
+def say(text: object) -> None:
+    """Print one line to standard output."""
+    print(printable(text), flush=True)
+
+
+def complain(text: object) -> None:
+    """Print one line to standard error."""
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress_of(title: str) -> Iterator[Report]:
+    """Yield a function that shows progress: a bar with the time left on a terminal, plain lines otherwise."""
+    if sys.stderr.isatty():
+        with _bar(printable(title)) as report:
+            yield report
+    else:
+        yield _lines(title)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Report]:
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, int] = {}
+
+        def report(progress: Progress) -> None:
+            if progress.stage not in tasks:
+                tasks[progress.stage] = bars.add_task(f"{title}: {progress.stage}", total=progress.total)
+            bars.update(tasks[progress.stage], completed=progress.done, total=progress.total)  # type: ignore[arg-type]
+
+        yield report
+
+
+def _lines(title: str) -> Report:
+    """Say when a stage begins, and then now and then how far it is."""
+    last: dict[str, float] = {}
+
+    def report(progress: Progress) -> None:
+        now = time.monotonic()
+        if progress.stage not in last:
+            complain(f"{title}: {progress.stage}")
+        elif now - last[progress.stage] >= PLAIN_EVERY_S:
+            share = f"{progress.done} of {progress.total}" if progress.total else str(progress.done)
+            complain(f"{title}: {progress.stage} {share}")
+        else:
+            return
+        last[progress.stage] = now
+
+    return report
+
+
+def print_expressions(spotting: Spotting) -> None:
+    """Print the expressions of one video as a short table to standard output."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from mespot.core.expression import Kind
+
+    video = spotting.video
+    counts = ", ".join(f"{spotting.count(kind)} {kind}" for kind in (Kind.MAE, Kind.ME))
+    say(f"{video.path}: {counts} in {video.duration_s:.1f} s")
+    for flag in spotting.provenance.quality:
+        say(f"  note: {flag}")
+    if not spotting.detections:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("kind", "onset s", "apex s", "offset s", "lasts s", "score", "where"):
+        table.add_column(heading, justify="left" if heading in ("kind", "where") else "right")
+    for row in spotting.rows():
+        numbers = (row["onset_s"], row["apex_s"], row["offset_s"], row["duration_s"], row["score"])
+        cells = (row["kind"], *(f"{number:.2f}" for number in numbers), printable(row["region"]))
+        table.add_row(*(Text(cell) for cell in cells))
+    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+    console.print(table)

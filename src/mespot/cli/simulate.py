@@ -1,0 +1,63 @@
+"""``mespot simulate``: labelled videos from stills and neutral clips."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mespot.cli.inputs import VIDEO_SUFFIXES
+from mespot.cli.output import progress_of, say
+
+
+def simulate(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the videos and their table go.")],
+    faces: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="A picture or a neutral clip, or a folder of them; may be repeated. The bundled ones otherwise.",
+        ),
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Length of all videos together.")] = 10.0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same videos.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Videos made at the same time.")] = 1,
+    preview: Annotated[bool, typer.Option("--preview", help="Also draw a sheet of the actions.")] = False,
+) -> None:
+    """Make labelled videos: faces moved by known expressions over head motion, blinks, speech and noise."""
+    from mespot.pipeline import Progress
+    from mespot.simulate.corpus import simulate_corpus
+
+    with resources.as_file(resources.files("mespot.assets") / "faces") as bundled, progress_of(str(out)) as on_progress:
+        sources = face_files(faces or [bundled])
+        table = simulate_corpus(
+            out,
+            faces=sources,
+            minutes=minutes,
+            seed=seed,
+            workers=workers,
+            on_progress=lambda done, total: on_progress(Progress("videos", done, total)),
+        )
+        if preview:
+            from mespot.simulate.preview import preview_sheet
+
+            say(f"preview: {preview_sheet(sources, out / 'preview.png')}")
+    say(f"annotations: {table}")
+
+
+def face_files(paths: list[Path]) -> list[Path]:
+    """Return the faces that are meant: files themselves, and of a folder every picture and video, by name."""
+    suffixes = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"} | VIDEO_SUFFIXES
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files += sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes)
+        else:
+            files.append(path)
+    if missing := [path for path in files if not path.is_file()]:
+        raise typer.BadParameter(f"{missing[0]}: there is no such file; name a picture or a folder of pictures.")
+    if not files:
+        raise typer.BadParameter(f"{paths[0]}: holds no faces; name a folder with pictures or videos.")
+    return files

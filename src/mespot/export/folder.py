@@ -1,0 +1,55 @@
+"""All the files of one result, side by side under one name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mespot.core.errors import SpottingError
+from mespot.core.spotting import Spotting
+from mespot.export.csv import write_csv
+from mespot.export.timeline import Stills, draw_timeline
+
+SUFFIX = ".spotting.json"
+
+
+def write_results(spotting: Spotting, folder: Path, name: str, stills: Stills | None = None) -> list[Path]:
+    """Write ``NAME.spotting.json``, ``NAME.csv`` and, unless ``stills`` is None, ``NAME.png``; return the paths.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [spotting.save(folder / f"{name}{SUFFIX}"), write_csv(spotting, folder / f"{name}.csv")]
+    if stills is not None:
+        written.append(draw_timeline(spotting, stills, folder / f"{name}.png"))
+    return written
+
+
+def free_name(video: Path, folder: Path, taken: set[str]) -> str:
+    """Return the name for a video's results that is in nobody else's use, and add it to ``taken``.
+
+    Notes
+    -----
+    It is the stem of the file (the whole name of a folder), followed by -2, -3, ... where another video has that
+    name in this run, or has results under it in ``folder`` from an earlier one. Results of the same video are
+    replaced. Capitals do not tell names apart, as on Windows and macOS.
+    """
+    stem = (video.resolve().name if video.is_dir() else video.stem) or "video"
+    number = 1
+    while True:
+        name = stem if number == 1 else f"{stem}-{number}"
+        if name.casefold() not in taken and _belongs_to(folder / f"{name}{SUFFIX}", video):
+            taken.add(name.casefold())
+            return name
+        number += 1
+
+
+def _belongs_to(results: Path, video: Path) -> bool:
+    if not results.exists():
+        return True
+    try:
+        return Spotting.load(results).video.path.resolve() == video.resolve()
+    except SpottingError:
+        return True  # damaged results are there to be replaced

@@ -1,0 +1,198 @@
+"""Eyes and mouth: where skin slides over what lies behind it, which no smooth field can show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mespot.core.signals import Float32
+from mespot.simulate.fields import LOWER_INNER_LIP, UPPER_INNER_LIP, Box, Frame
+from mespot.vision.resample import compiled
+
+_LASH = 0.03
+"""Height of the upper lid's lash line, which moves without stretching, share of the eye distance."""
+_FOLD = 0.09
+"""Height of the upper-lid skin that unfolds in a blink, share of the eye distance."""
+_RIM = 0.012
+"""How far below its landmarks the lower lid begins, share of the eye distance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """An eye's opening, column by column.
+
+    Parameters
+    ----------
+    x0 : int
+        First column, px of the box.
+    columns : (n, 4) float32
+        Per column: where the folding skin begins above, upper lid, lower lid, where the skin ends below; px of
+        the box.
+    tallest : float
+        Greatest opening, px.
+    lash_px : float
+        Height of the lash line.
+    """
+
+    x0: int
+    columns: Float32
+    tallest: float
+    lash_px: float
+
+    @classmethod
+    def of(cls, landmarks: npt.NDArray[np.floating], box: Box, upper: Sequence[int], lower: Sequence[int]) -> Eye:
+        """Measure an eye; ``upper`` and ``lower`` list its lid landmarks from left to right in the picture."""
+        unit = Frame.of(landmarks).eye_px
+        x0, xs, top = _curve(landmarks, box, upper)
+        bottom = _curve(landmarks, box, lower)[2]
+        opening = np.maximum(bottom - top, 0.0)
+        bottom = top + opening + _RIM * unit * np.minimum(1.0, opening / (0.05 * unit))
+        opening = bottom - top
+        columns = np.stack([top - _FOLD * unit - 0.2 * opening, top, bottom, bottom + 0.06 * unit], axis=1)
+        return cls(x0, columns.astype(np.float32), float(max(opening.max(), 1.0)), _LASH * unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Mouth:
+    """The line between the lips, column by column.
+
+    Parameters
+    ----------
+    x0 : int
+        First column, px of the box.
+    columns : (n, 4) float32
+        Per column: inner edge of the upper lip, of the lower lip (px of the box), how much the lips part there
+        (1 in the middle, 0 beyond the corners), how much the cheek beside follows the jaw.
+    sizes : (4,) float32
+        In px: reach of the upper lip's and the lower lip's motion, height of the chin below the lips, width of
+        the band beside the lips where the jaw's motion begins.
+    colour : (3,) float32
+        RGB colour of the inside.
+    """
+
+    x0: int
+    columns: Float32
+    sizes: Float32
+    colour: Float32
+
+    @classmethod
+    def of(cls, landmarks: npt.NDArray[np.floating], box: Box, colour: Float32) -> Mouth:
+        """Measure a mouth."""
+        unit = Frame.of(landmarks).eye_px
+        middle = (landmarks[13] + landmarks[14]) / 2
+        x0, stop = max(0, int(middle[0] - 0.75 * unit) - box.x), min(box.width, int(middle[0] + 0.75 * unit) - box.x)
+        xs = np.arange(x0, stop) + box.x
+        upper, lower = (_fit(landmarks[list(line)], xs) for line in (UPPER_INNER_LIP, LOWER_INNER_LIP))
+        lower = np.maximum(upper, lower)
+        if float((lower - upper).max()) < 0.03 * unit:
+            upper = lower = (upper + lower) / 2
+        half = abs(float(landmarks[308, 0] - landmarks[78, 0])) / 2
+        centre = float(landmarks[308, 0] + landmarks[78, 0]) / 2
+        parting = np.clip(1 - ((xs - centre) / half) ** 2, 0, 1) ** 0.75
+        cheek = np.clip(1.25 - np.abs(xs - centre) / (0.62 * unit), 0, 1)
+        cheek = cheek * cheek * (3 - 2 * cheek)
+        columns = np.stack([upper - box.y, lower - box.y, parting, cheek], axis=1).astype(np.float32)
+        chin = float(landmarks[152, 1] - landmarks[14, 1])
+        sizes = np.array([0.13 * unit, 0.16 * unit, chin, 0.35 * unit], np.float32)
+        return cls(x0, columns, sizes, colour)
+
+
+def _curve(
+    landmarks: npt.NDArray[np.floating], box: Box, line: Sequence[int]
+) -> tuple[int, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Height of a line of landmarks over the whole columns between its ends, px of the box."""
+    points = landmarks[list(line)].astype(np.float64) - (box.x, box.y)
+    order = np.argsort(points[:, 0])
+    x0, x1 = int(np.ceil(points[order[0], 0])), int(np.floor(points[order[-1], 0]))
+    xs = np.arange(x0, x1 + 1, dtype=np.float64)
+    return x0, xs, np.interp(xs, points[order, 0], points[order, 1])
+
+
+def _fit(points: npt.NDArray[np.floating], xs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Height of a lip line at ``xs``: interpolated between the corners, level beyond them."""
+    order = np.argsort(points[:, 0])
+    return np.interp(xs, points[order, 0].astype(np.float64), points[order, 1].astype(np.float64))
+
+
+@compiled
+def draw_eye(columns, x0, tallest, lash, closure, edges, gaze, out):  # type: ignore[no-untyped-def]
+    """Add an eye's displacement to ``out`` (h, w, 3: x, y, darkness): lids over the eye, iris within it.
+
+    Skin between the fold and the lid's edge stretches with the edge; the eye behind it stays, unless the lid
+    rises above its neutral place, where the eye is stretched to fill what would be unknown.
+    """
+    upper_up, lower_up = edges
+    if closure == 0 and upper_up == 0 and lower_up == 0 and gaze[0] == 0 and gaze[1] == 0:
+        return
+    n = columns.shape[0]
+    for i in range(n):
+        fold, top, bottom, end = columns[i]
+        opening = bottom - top
+        if opening <= 0.5:
+            continue
+        profile = opening / tallest
+        low = bottom - profile * lower_up - 0.06 * closure * opening
+        edge = min(top - profile * upper_up + closure * (0.94 * opening + 0.7), low + 0.7)
+        edge = max(edge, fold + lash + 1.0)
+        middle = (top + bottom) / 2
+        side = np.sin(np.pi * (i + 0.5) / n) ** 2
+        x = x0 + i
+        for y in range(max(0, int(fold)), min(out.shape[0], int(end) + 2)):
+            eye = np.float64(y)
+            if edge < top and y < middle:
+                eye = top + (y - edge) * (middle - top) / (middle - edge)
+            if low > bottom and y > middle:
+                eye = bottom - (low - y) * (bottom - middle) / (low - middle)
+            depth = min(max((y - top) / opening, 0.0), 1.0)
+            inside = side * np.sin(np.pi * depth) ** 0.5
+            dx, dy = gaze[0] * inside, y - eye + gaze[1] * inside
+            over = min(max((edge - y) * max(1.0, edge - top) + 0.5, 0.0), 1.0)
+            if over > 0 and y >= fold:
+                skin = edge - top
+                if y < edge - lash:
+                    skin = (y - fold) * (edge - top) / (edge - lash - fold)
+                dx, dy = dx * (1 - over), dy + over * (skin - dy)
+            under = min(max((y - low) * max(1.0, bottom - low) + 0.5, 0.0), 1.0)
+            if under > 0 and y <= end:
+                skin = y - (end - (end - y) * (end - bottom) / (end - low))
+                dx, dy = dx * (1 - under), dy + under * (skin - dy)
+            out[y, x, 0] += dx
+            out[y, x, 1] += dy
+
+
+@compiled
+def draw_mouth(columns, x0, sizes, parting, out):  # type: ignore[no-untyped-def]
+    """Add the mouth's displacement and darkness to ``out`` (h, w, 3): lips part, the chin follows the jaw."""
+    upper, lower, jaw = parting
+    if abs(upper) + abs(lower) + abs(jaw) < 1e-4:
+        return
+    for i in range(columns.shape[0]):
+        lip_top, lip_bottom, part, cheek = columns[i]
+        gap = lip_bottom - lip_top
+        top = lip_top - part * upper
+        bottom = max(lip_bottom + part * (lower + jaw * cheek), top)
+        opening = bottom - top
+        fresh = max(opening - gap, 0.0)
+        first = max(0, int(top - 3 * sizes[0]))
+        last = min(out.shape[0], int(bottom + 1.9 * sizes[2]))
+        for y in range(first, last):
+            if y <= top:
+                reach = 1 + ((top - y) / sizes[0]) ** 2
+                dy = -part * upper / (reach * reach)
+            elif y >= bottom:
+                below = y - bottom
+                reach = 1 + (below / sizes[1]) ** 2
+                far = min(below / sizes[3], 1.0)
+                far = far * far * (3 - 2 * far)
+                gone = min(max((below - 1.05 * sizes[2]) / (0.75 * sizes[2]), 0.0), 1.0)
+                follow = cheek * (part + (1 - part) * far) * (1 - gone * gone * (3 - 2 * gone))
+                dy = part * lower / (reach * reach) + jaw * follow
+            else:
+                dy = y - (lip_top + (y - top) * gap / opening)
+            if fresh > 0:
+                cover = min(max(min(y + 0.5, bottom) - max(y - 0.5, top), 0.0), 1.0)
+                out[y, x0 + i, 2] = max(out[y, x0 + i, 2], 0.95 * cover * fresh / opening)
+            out[y, x0 + i, 1] += dy

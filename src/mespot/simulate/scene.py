@@ -1,0 +1,243 @@
+"""The script of a simulated video: who, which expressions when, and everything else that happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mespot.core.expression import ME_LONGEST_S, Kind
+from mespot.core.signals import Float32
+from mespot.simulate.actions import ACTIONS, Combination, Side, combinations_of, frequency
+from mespot.simulate.fields import CROP_EYE_PX, FaceFields, edge_motion
+from mespot.simulate.identity import Variation
+from mespot.simulate.nuisance import Distraction, FloatArray, Nuisance, draw_nuisance
+from mespot.simulate.render import NOISE_TILE_PX, HeadPose, Instant, Light, Sensor
+from mespot.simulate.timing import TimeCourse, draw_course, draw_intensity
+
+_FACE_SHARE = (0.17, 0.41)
+"""Width of the face as share of the picture's width: 110 to 260 px of 640."""
+_ME_SHARE = 0.55
+_COMPANION = 0.22
+"""Share of MaE with an ME of other muscles inside or beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An expression that will be annotated.
+
+    Parameters
+    ----------
+    kind : Kind
+        Micro- or macro-expression.
+    combination : Combination
+        What moves.
+    side : Side
+        Where.
+    intensity_px : float
+        Greatest displacement at the apex, px at 224.
+    course : TimeCourse
+        When.
+    onset, apex, offset : int
+        Annotation in frames from 0, offset inclusive.
+    """
+
+    kind: Kind
+    combination: Combination
+    side: Side
+    intensity_px: float
+    course: TimeCourse
+    onset: int
+    apex: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything that decides a simulated video.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Width and height, px.
+    fps : float
+        Frames per second.
+    frames : int
+        Length.
+    variation : Variation
+        How the face departs from its source.
+    events : tuple of Event
+        Expressions, by onset.
+    nuisance : Nuisance
+        All else.
+    sensor : Sensor
+        Camera noise.
+    crf : int
+        Quality of the H.264 encoding.
+    """
+
+    size: tuple[int, int]
+    fps: float
+    frames: int
+    variation: Variation
+    events: tuple[Event, ...]
+    nuisance: Nuisance
+    sensor: Sensor
+    crf: int
+
+    @property
+    def times_s(self) -> FloatArray:
+        """Time of every frame."""
+        return np.arange(self.frames) / self.fps
+
+    def skin(self, fields: FaceFields) -> Float32:
+        """Strength (T, A, 2: left, right) of every action in px of the picture, expressions and distractions."""
+        both = self.nuisance.skin[:, :, None] * (fields.eye_px / CROP_EYE_PX)
+        strengths = np.repeat(both, 2, axis=2).astype(np.float32)
+        for event in self.events:
+            weights = fields.weights(event.combination, event.side, event.intensity_px)
+            course = event.course.strength(self.times_s).astype(np.float32)
+            strengths += course[:, None, None] * weights
+        return strengths
+
+    def instants(self, fields: FaceFields) -> Sequence[Instant]:
+        """What is to be drawn in each frame."""
+        skin = self.skin(fields)
+        edges = edge_motion(skin)
+        nuisance = self.nuisance
+        return [
+            Instant(
+                skin=skin[t],
+                edges=edges[t],
+                closure=nuisance.closure[t].astype(np.float32),
+                gaze=(nuisance.gaze[t] * fields.eye_px).astype(np.float32),
+                pose=_pose(nuisance.pose[t], fields.eye_px),
+                sway=(float(nuisance.sway[t, 0]), float(nuisance.sway[t, 1])),
+                light=Light(*(float(value) for value in nuisance.light[t])),
+            )
+            for t in range(self.frames)
+        ]
+
+
+def draw_scene(
+    rng: np.random.Generator,
+    *,
+    sizes: Sequence[tuple[int, int]],
+    rates: Sequence[float],
+    clip_s: float,
+    split: str = "all",
+) -> Scene:
+    """Draw the script of one video.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of chance.
+    sizes, rates : sequence
+        Picture sizes and frame rates to choose from, each entry equally likely.
+    clip_s : float
+        Duration.
+    split : str
+        Which combinations of actions occur, see `combinations_of`.
+    """
+    size = sizes[int(rng.integers(len(sizes)))]
+    fps = float(rates[int(rng.integers(len(rates)))])
+    frames = max(2, round(clip_s * fps))
+    low, high = _FACE_SHARE
+    short = min(size[0], size[1] * 4 / 3)
+    variation = Variation.draw(rng, (low * short, high * short))
+    nuisance = draw_nuisance(rng, np.arange(frames) / fps)
+    events = _draw_events(rng, fps, frames, nuisance.distractions, combinations_of(split))
+    tiles = _noise_tiles(rng)
+    sensor = Sensor(read=float(rng.uniform(0.2, 1.5)), shot=float(rng.uniform(0.3, 2.6)), tiles=tiles)
+    return Scene(size, fps, frames, variation, events, nuisance, sensor, crf=int(rng.integers(14, 27)))
+
+
+def _pose(values: FloatArray, eye_px: float) -> HeadPose:
+    yaw, pitch, roll, x, y, scale = (float(value) for value in values)
+    return HeadPose(yaw, pitch, roll, x * eye_px, y * eye_px, 1 + scale)
+
+
+def _draw_events(
+    rng: np.random.Generator,
+    fps: float,
+    frames: int,
+    distractions: Sequence[Distraction],
+    combinations: Sequence[Combination],
+) -> tuple[Event, ...]:
+    if rng.random() < 0.04:
+        return ()
+    pause = 60 / float(rng.uniform(6, 12)) - 1.9
+    events: list[Event] = []
+    now = float(rng.uniform(0.3, 4.0))
+    while now < frames / fps:
+        kind = Kind.ME if rng.random() < _ME_SHARE else Kind.MAE
+        free = _free(combinations, _blocked(now, distractions))
+        event = _draw_event(rng, kind, now, fps, frames, free)
+        if event is None:
+            now += 1.0
+            continue
+        events.append(event)
+        now = event.course.stop_s
+        if kind is Kind.MAE and rng.random() < _COMPANION:
+            start = event.course.start_s + float(rng.uniform(-0.6, 1.0)) * (now - event.course.start_s)
+            busy = {event.combination.region, "middle"} | _blocked(start, distractions)
+            companion = _draw_event(rng, Kind.ME, max(start, 0.0), fps, frames, _free(combinations, busy))
+            if companion is not None and all(_apart(companion, other) for other in events[:-1]):
+                events.append(companion)
+                now = max(now, companion.course.stop_s)
+        now += 0.7 + float(rng.exponential(pause - 0.7))
+    return tuple(sorted(events, key=lambda event: (event.onset, event.offset)))
+
+
+def _apart(one: Event, other: Event) -> bool:
+    return one.offset < other.onset or other.offset < one.onset
+
+
+def _blocked(start_s: float, distractions: Sequence[Distraction]) -> set[str]:
+    """Regions that speech occupies from ``start_s`` on."""
+    talking = any(one.kind == "speech" and one.start_s - 4.0 < start_s < one.stop_s + 0.3 for one in distractions)
+    return {"lower", "middle"} if talking else set()
+
+
+def _draw_event(
+    rng: np.random.Generator, kind: Kind, start_s: float, fps: float, frames: int, free: Sequence[Combination]
+) -> Event | None:
+    """Draw an expression that begins at ``start_s``; None where the video ends too early or no region is free."""
+    if not free:
+        return None
+    share = np.array([frequency(combination, kind) for combination in free])
+    combination = free[int(rng.choice(len(free), p=share / share.sum()))]
+    one_sided = rng.random() < combination.one_sided
+    side = (Side.LEFT if rng.random() < 0.5 else Side.RIGHT) if one_sided else Side.BOTH
+    course = draw_course(rng, kind, start_s, fps)
+    marks = course.annotation(fps, frames)
+    intensity = draw_intensity(rng, kind, combination.limit_px())
+    if marks is None or (marks[2] + 1 >= frames and not _enough(kind, marks, fps)):
+        return None
+    return Event(kind, combination, side, intensity, course, *marks)
+
+
+def _free(combinations: Sequence[Combination], blocked: set[str]) -> list[Combination]:
+    return [combination for combination in combinations if combination.region not in blocked]
+
+
+def _enough(kind: Kind, marks: tuple[int, int, int], fps: float) -> bool:
+    """Whether an expression that the end of the video cuts off is still one of its kind."""
+    return kind is Kind.MAE and (marks[2] + 1 - marks[0]) / fps > ME_LONGEST_S
+
+
+def _noise_tiles(rng: np.random.Generator) -> Float32:
+    """Two patterns of unit variance, softened a little as by a camera's own processing."""
+    tiles = rng.standard_normal((2, NOISE_TILE_PX, NOISE_TILE_PX, 3)).astype(np.float32)
+    share = float(rng.uniform(0.0, 0.5))
+    for axis in (1, 2):
+        tiles = tiles + share * np.roll(tiles, 1, axis=axis)
+    shared = float(rng.uniform(0.0, 0.9))
+    tiles = (1 - shared) * tiles + shared * tiles.mean(axis=-1, keepdims=True)
+    return np.asarray(tiles / tiles.std(), np.float32)
+
+
+ACTION_ORDER = tuple(ACTIONS)
+"""Action units in the order of the axis A."""

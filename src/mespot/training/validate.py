@@ -1,0 +1,126 @@
+"""F1 on held-out videos, and the thresholds that make it best there.
+
+Thresholds are chosen on validation videos only, never on test subjects (method.md 10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mespot.config import Config, SpottingConfig
+from mespot.core.expression import Attention, Detection
+from mespot.core.timeline import interval_of
+from mespot.evaluation.scores import Scores, score_video
+from mespot.model.candidates import KIND_OF_CLASS, Candidates, decode_video, duration_hours, select
+from mespot.model.i3d import CONTEXT_FRAMES
+from mespot.model.network import Network
+from mespot.pipeline import encoder, locate
+from mespot.training.windows import Sample
+from mespot.vision.features import encode_features
+
+THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+"""Scores that the sweep tries: 0.05 to 0.95."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What a network reaches on validation videos.
+
+    Parameters
+    ----------
+    threshold_me, threshold_mae : float
+        The thresholds of best F1 per kind; of equals the middle one.
+    scores : Scores
+        At these thresholds, IoU 0.5.
+    """
+
+    threshold_me: float
+    threshold_mae: float
+    scores: Scores
+
+    @property
+    def f1(self) -> float:
+        """Mean F1 of the kinds that are annotated: the many MaE do not outweigh the few ME."""
+        counts = [count for count in (self.scores.mae, self.scores.me) if count.annotated]
+        return float(np.mean([count.f1 for count in counts])) if counts else 0.0
+
+    def apply(self, config: Config) -> Config:
+        """Return the configuration with these thresholds."""
+        thresholds = {"threshold_me": self.threshold_me, "threshold_mae": self.threshold_mae}
+        return config.model_copy(update={"spotting": config.spotting.model_copy(update=thresholds)})
+
+
+def validate(network: Network, samples: Sequence[Sample], config: Config) -> Validation:
+    """Run the network over whole videos as `mespot.spot` does, and sweep the thresholds of both kinds.
+
+    Parameters
+    ----------
+    network : Network
+        Is left in the mode (training or not) in which it came.
+    samples : sequence of Sample
+        Whole validation videos.
+    config : Config
+        ``config.spotting`` but for its thresholds.
+
+    Notes
+    -----
+    NMS acts within a kind, so the best thresholds of the kinds are independent; with ``top_fraction`` they are chosen
+    with both kinds at the same threshold.
+    """
+    was_training = network.training
+    network.eval()
+    try:
+        candidates = [video_candidates(network, sample, config) for sample in samples]
+    finally:
+        network.train(was_training)
+    sweep = [
+        _score(samples, candidates, _with_thresholds(config.spotting, threshold, threshold)) for threshold in THRESHOLDS
+    ]
+    me, mae = (_best([getattr(scores, kind).f1 for scores in sweep]) for kind in ("me", "mae"))
+    return Validation(me, mae, _score(samples, candidates, _with_thresholds(config.spotting, me, mae)))
+
+
+def _best(f1: Sequence[float]) -> float:
+    """Return the threshold in the middle of those with the best F1, away from where it falls."""
+    best = [threshold for threshold, value in zip(THRESHOLDS, f1, strict=True) if value == max(f1)]
+    return best[len(best) // 2]
+
+
+def video_candidates(network: Network, sample: Sample, config: Config) -> Candidates:
+    """Return the candidates of a whole video before any threshold."""
+    features = encode_features(
+        [sample.streams],
+        encoder(network),
+        network.grids()[:3],
+        config.backbone,
+        context_frames=CONTEXT_FRAMES,
+        landmarks=np.zeros((0, 2), np.float32),
+    )
+    return decode_video(locate(features, network), network.grids(), features.times_s, features.present, config.spotting)
+
+
+def detections(candidates: Candidates, sample: Sample, spotting: SpottingConfig) -> list[Detection]:
+    """Return what a spotting configuration makes of the candidates, in source frames; apex and place are not told."""
+    streams = sample.streams
+    kept = select(candidates, spotting, hours=duration_hours(streams.times_s))
+    found = []
+    for start, stop, kind, score in zip(kept.starts, kept.stops, kept.kinds, kept.scores, strict=True):
+        interval = interval_of(streams.frames, float(start), float(stop))
+        found.append(Detection(interval, KIND_OF_CLASS[int(kind)], float(score), interval.onset, Attention("")))
+    return found
+
+
+def _score(samples: Sequence[Sample], candidates: Sequence[Candidates], spotting: SpottingConfig) -> Scores:
+    total = Scores()
+    for sample, found in zip(samples, candidates, strict=True):
+        frame_s = float(np.polyfit(sample.streams.frames, sample.streams.times_s, 1)[0])
+        detected = detections(found, sample, spotting)
+        total += score_video(reference=sample.expressions, detected=detected, frame_s=frame_s)
+    return total
+
+
+def _with_thresholds(spotting: SpottingConfig, me: float, mae: float) -> SpottingConfig:
+    return spotting.model_copy(update={"threshold_me": me, "threshold_mae": mae})

@@ -1,0 +1,246 @@
+"""TV-L1 optical flow between crops, and the removal of what is left of the head's motion."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mespot.config import FlowConfig
+from mespot.core.signals import Float32, FlowField
+from mespot.vision import tvl1 as kernels
+
+LEAST_SIDE_PX = 8
+"""Smallest picture side for which a flow is estimated."""
+_PITCH_STEP = 256  # kernels are compiled once per row pitch, so pitches come in steps
+
+
+def tvl1(
+    first: npt.NDArray[Any], second: npt.NDArray[Any], config: FlowConfig | None = None, *, threads: int | None = None
+) -> Float32:
+    """Estimate the dense TV-L1 optical flow from ``first`` to ``second``.
+
+    Parameters
+    ----------
+    first, second : (H, W) or (N, H, W) uint8 or float32
+        Grey pictures in 0 to 255, or batches of them.
+    config : FlowConfig, optional
+        Parameters of the method; the defaults are those of OpenCV's DualTVL1.
+    threads : int, optional
+        Most pairs that are worked on at a time; by default one a core. It does not change the result.
+
+    Returns
+    -------
+    (2, H, W) or (N, 2, H, W) float32
+        Displacement in px, channel 0 to the right and channel 1 downwards: ``second(x + flow(x)) ~ first(x)``.
+
+    Raises
+    ------
+    ValueError
+        The shapes differ, a side is shorter than 8 px, or a value is not finite.
+    TypeError
+        The pictures are neither uint8 nor float32.
+
+    Notes
+    -----
+    Zach, Pock, Bischof, "A duality based approach for realtime TV-L1 optical flow", DAGM 2007,
+    doi:10.1007/978-3-540-74936-3_22, with the parameters, the pyramid, the median filter and the stopping rule of OpenCV's
+    ``DualTVL1OpticalFlow``. It differs from OpenCV in two points: positions are not rounded to 1/32 px when a picture
+    is warped, and a warp repeats the edge of the picture where OpenCV reads black.
+
+    Examples
+    --------
+    >>> picture = np.random.default_rng(0).uniform(0, 255, (32, 32)).astype(np.float32)
+    >>> float(np.abs(tvl1(picture, picture)).max())
+    0.0
+    """
+    config = config or FlowConfig()
+    _check_pictures(first, second)
+    batch = first.ndim == 3
+    one = _as_batch(first)
+    two = _as_batch(second)
+    flow = np.empty((len(one), 2, *one.shape[1:]), np.float32)
+    solve = partial(_solve_pair, one, two, flow, config)
+    workers = min(threads or _cores(), len(one))
+    if workers > 1:
+        with ThreadPoolExecutor(workers, thread_name_prefix="tvl1") as pool:
+            list(pool.map(solve, range(len(one))))
+    else:
+        for pair in range(len(one)):
+            solve(pair)
+    return flow if batch else flow[0]
+
+
+class FlowExtractor:
+    """Flow of every crop from the one ``config.step`` rows before it, for a video that comes in chunks.
+
+    Parameters
+    ----------
+    config : FlowConfig, optional
+        Parameters of the flow; ``step`` is the distance of a pair in sampled frames.
+    threads : int, optional
+        As for `tvl1`.
+
+    Notes
+    -----
+    The extractor remembers the last crops, so the result does not depend, to the last bit, on how a video is cut into
+    chunks. One extractor serves one video.
+    """
+
+    def __init__(self, config: FlowConfig | None = None, *, threads: int | None = None) -> None:
+        self._config = config or FlowConfig()
+        self._threads = threads
+        self._last: Float32 | None = None
+        self._age = -1
+
+    def extract(self, grey: npt.NDArray[Any], starts: npt.NDArray[np.bool_]) -> FlowField:
+        """Return the flow of the next rows of the video, in px per sampled step.
+
+        Parameters
+        ----------
+        grey : (T, H, W) float32 or uint8
+            Next crops in 0 to 255.
+        starts : (T,) bool
+            Whether a new stretch begins at the row.
+
+        Returns
+        -------
+        FlowField
+            (T, 2, H, W): row t holds the motion from row ``t - step`` to row t divided by ``step``, and zero where the
+            video or a stretch begins less than ``step`` rows before.
+
+        Raises
+        ------
+        ValueError
+            The shapes do not fit each other or the chunk before.
+        """
+        if grey.ndim != 3 or starts.shape != (len(grey),):
+            raise ValueError(f"crops must be (T, H, W) and starts (T,), got {grey.shape} and {starts.shape}")
+        if self._last is not None and self._last.shape[1:] != grey.shape[1:]:
+            raise ValueError(f"crops of {grey.shape[1:]} follow crops of {self._last.shape[1:]}")
+        step = self._config.step
+        crops = grey.astype(np.float32) if self._last is None else np.concatenate([self._last, grey], dtype=np.float32)
+        ages = self._ages(starts)
+        rows = np.flatnonzero(ages >= step)
+        values = np.zeros((len(grey), 2, *grey.shape[1:]), np.float32)
+        if len(rows):
+            at = rows + len(crops) - len(grey)
+            values[rows] = tvl1(crops[at - step], crops[at], self._config, threads=self._threads)
+            values /= np.float32(step)
+        self._last = crops[-step:].copy()
+        return FlowField(values)
+
+    def _ages(self, starts: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        ages = np.empty(len(starts), np.int64)
+        for row, begins in enumerate(starts):
+            self._age = 0 if begins else self._age + 1
+            ages[row] = self._age
+        return ages
+
+
+def subtract_nose_mean(flow: Float32, nose_mask: npt.NDArray[np.bool_]) -> Float32:
+    """Return the flow without its mean over the nose, which moves with the head and not with an expression.
+
+    Parameters
+    ----------
+    flow : (T, 2, H, W) float32
+        Flow in px.
+    nose_mask : (H, W) or (T, H, W) bool
+        The nose region, one for all rows or one a row; a row whose mask is empty is left as it is.
+
+    Raises
+    ------
+    ValueError
+        The shapes do not fit.
+    """
+    rows, _, height, width = flow.shape
+    if nose_mask.shape not in ((height, width), (rows, height, width)):
+        raise ValueError(f"the nose mask must be ({height}, {width}) or ({rows}, {height}, {width}), got {nose_mask.shape}")
+    masks = np.broadcast_to(nose_mask, (rows, height, width))
+    result = flow.copy()
+    for row, mask in enumerate(masks):
+        if mask.any():
+            result[row] -= flow[row][:, mask].mean(axis=1, dtype=np.float64).astype(np.float32)[:, None, None]
+    return result
+
+
+def _check_pictures(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> None:
+    if first.ndim not in (2, 3) or first.shape != second.shape:
+        raise ValueError(f"two (H, W) or (N, H, W) pictures of one shape are needed, got {first.shape} and {second.shape}")
+    if min(first.shape[-2:]) < LEAST_SIDE_PX:
+        raise ValueError(f"pictures must be at least {LEAST_SIDE_PX} px on each side, got {first.shape[-2:]}")
+    for picture in (first, second):
+        if picture.dtype not in (np.uint8, np.float32):
+            raise TypeError(f"pictures must be uint8 or float32 in 0 to 255, got {picture.dtype}")
+        if not np.isfinite(picture).all():
+            raise ValueError("pictures must be finite, got NaN or infinity")
+
+
+def _as_batch(pictures: npt.NDArray[Any]) -> Float32:
+    batch = np.ascontiguousarray(pictures, np.float32)
+    return batch if batch.ndim == 3 else batch[None]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _solve_pair(first: Float32, second: Float32, flow: Float32, config: FlowConfig, pair: int) -> None:
+    height, width = first.shape[1:]
+    scratch = _borrow(height, width, config.scales)
+    numbers = (config.tau, config.lambda_, config.theta, config.epsilon, config.scale_step)
+    counts = (config.scales, config.warps, config.inner_iterations, config.outer_iterations, config.median_px)
+    kernels.solve(first[pair], second[pair], flow[pair], *scratch.arrays, numbers, counts)
+    _give_back(scratch)
+
+
+class _Scratch:
+    """Arrays that one thread needs to solve a pair of one size."""
+
+    def __init__(self, height: int, width: int, scales: int) -> None:
+        self.size = (height, width, scales)
+        padded = -(-width // kernels.LANES) * kernels.LANES
+        # An odd number of cache lines: the planes of a row then do not fall onto the same cache sets.
+        pitch = -(-(padded + kernels.LANES) // _PITCH_STEP) * _PITCH_STEP + kernels.LANES
+        state, image, work = _records(pitch)
+        self.arrays = (
+            np.empty((2, scales, height, width), np.float32),
+            _aligned(height + 2 * kernels.IMAGE_EDGE, image),
+            _aligned(height + 2 * kernels.EDGE, state),
+            _aligned(1, work),
+        )
+
+
+@lru_cache(maxsize=8)
+def _records(pitch: int) -> tuple[np.dtype[Any], np.dtype[Any], np.dtype[Any]]:
+    return kernels.row_dtypes(pitch)
+
+
+def _aligned(rows: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    line = 64
+    memory = np.zeros(rows * dtype.itemsize + line, np.uint8)
+    begin = -memory.ctypes.data % line
+    return memory[begin : begin + rows * dtype.itemsize].view(dtype)
+
+
+_lock = threading.Lock()
+_spare: list[_Scratch] = []
+
+
+def _borrow(height: int, width: int, scales: int) -> _Scratch:
+    with _lock:
+        if _spare and _spare[-1].size == (height, width, scales):
+            return _spare.pop()
+        _spare.clear()  # another size now: its memory goes
+    return _Scratch(height, width, scales)
+
+
+def _give_back(scratch: _Scratch) -> None:
+    with _lock:
+        if len(_spare) < _cores():
+            _spare.append(scratch)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from mespot.core.spotting import Spotting
+from mespot.export.folder import free_name, write_results
+from results import make_spotting
+
+
+def test_the_files_lie_side_by_side_under_one_name(tmp_path: Path) -> None:
+    spotting = make_spotting()
+    files = write_results(spotting, tmp_path / "new" / "out", "clip", {})
+    assert [file.name for file in files] == ["clip.spotting.json", "clip.csv", "clip.png"]
+    assert sorted((tmp_path / "new" / "out").iterdir()) == sorted(files)
+    assert Spotting.load(files[0]) == spotting
+
+
+def test_without_stills_there_is_no_picture(tmp_path: Path) -> None:
+    assert [file.suffix for file in write_results(make_spotting(), tmp_path, "clip")] == [".json", ".csv"]
+
+
+def test_videos_with_one_stem_get_names_of_their_own(tmp_path: Path) -> None:
+    taken: set[str] = set()
+    videos = [tmp_path / folder / name for folder, name in (("a", "clip.mp4"), ("b", "clip.mp4"), ("b", "CLIP.avi"))]
+    assert [free_name(video, tmp_path, taken) for video in videos] == ["clip", "clip-2", "CLIP-3"]
+
+
+def test_results_of_another_video_from_an_earlier_run_are_not_replaced(tmp_path: Path) -> None:
+    mine, other = tmp_path / "a" / "clip.mp4", tmp_path / "b" / "clip.mp4"
+    write_results(make_spotting(path=other), tmp_path, "clip")
+    assert free_name(mine, tmp_path, set()) == "clip-2"
+    assert free_name(other, tmp_path, set()) == "clip"
+
+
+def test_damaged_results_are_replaced(tmp_path: Path) -> None:
+    (tmp_path / "clip.spotting.json").write_text("{", encoding="ascii")
+    assert free_name(tmp_path / "clip.mp4", tmp_path, set()) == "clip"
+
+
+def test_a_folder_of_images_keeps_its_whole_name(tmp_path: Path) -> None:
+    frames = tmp_path / "s01.v2"
+    frames.mkdir()
+    assert free_name(frames, tmp_path, set()) == "s01.v2"

@@ -1,0 +1,63 @@
+"""Videos that a small network can learn in seconds: a patch of flow that goes and comes back."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from mespot.config import Config
+from mespot.core.expression import Expression, Kind
+from mespot.core.interval import Interval
+from mespot.training.windows import Sample
+from mespot.vision.features import Streams
+
+SIDE = 32
+MakeSample = Callable[..., Sample]
+
+
+@pytest.fixture
+def config() -> Config:
+    """Return the smallest network on the flow alone."""
+    values = {
+        "backbone": {"width": 0.125, "input_px": SIDE, "flow_clip_px": 4, "streams": "flow"},
+        "network": {"channels": 32, "hidden": 32, "dropout": 0.2},
+        "training": {
+            "window_frames": 64,
+            "batch": 4,
+            "windows_per_epoch": 12,
+            "epochs": 2,
+            "learning_rate": 3e-3,
+            "crop_jitter": 0.05,
+        },
+    }
+    return Config.parse(values, source="test")
+
+
+@pytest.fixture
+def make_sample() -> MakeSample:
+    """Return a maker of videos with known expressions, alternately ME and MaE."""
+
+    def make(seed: int, frames: int = 300, step: int = 1) -> Sample:
+        rng = np.random.default_rng(seed)
+        flow = rng.normal(0, 0.05, (frames, 2, SIDE, SIDE)).astype(np.float16)
+        expressions = []
+        at = 20
+        while at < frames - 60:
+            kind = (Kind.ME, Kind.MAE)[len(expressions) % 2]
+            lasting = int(rng.integers(8, 15) if kind is Kind.ME else rng.integers(18, 40))
+            speed = 2.0 if kind is Kind.ME else 1.0
+            flow[at : at + lasting // 2, 1, 8:20, 8:20] += speed
+            flow[at + lasting // 2 : at + lasting, 1, 8:20, 8:20] -= speed
+            expressions.append(Expression(Interval(step * at, step * (at + lasting)), kind))
+            at += lasting + int(rng.integers(15, 40))
+        streams = Streams(
+            rgb=rng.integers(0, 255, (frames, 3, SIDE, SIDE)).astype(np.uint8),
+            flow=flow,
+            motion=np.zeros((frames, 3, 2), np.float32),
+            frames=step * np.arange(frames, dtype=np.int64),
+            times_s=np.arange(frames) / 30,
+            present=np.ones(frames, bool),
+        )
+        return Sample(f"video {seed}", streams, tuple(expressions))
+
+    return make

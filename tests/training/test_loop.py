@@ -1,0 +1,129 @@
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mespot.config import Config
+from mespot.core.errors import CheckpointError
+from mespot.model.checkpoint import load_checkpoint
+from mespot.training.loop import Step, learning_rate, train
+from mespot.training.state import STATE_FILE
+from mespot.training.windows import Sample
+
+MakeSample = Callable[..., Sample]
+
+
+@pytest.fixture
+def videos(make_sample: MakeSample) -> list[Sample]:
+    return [make_sample(seed, frames=160) for seed in range(3)]
+
+
+def lines(path: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def without_speed(path: Path) -> list[dict[str, float]]:
+    return [{name: value for name, value in line.items() if name != "windows_per_s"} for line in lines(path)]
+
+
+def test_a_broken_run_goes_on_to_the_same_weights(config: Config, videos: list[Sample], tmp_path: Path) -> None:
+    train(videos[:2], [], config, tmp_path / "whole", device="cpu")
+
+    def press(step: Step) -> None:
+        if step.step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(videos[:2], [], config, tmp_path / "broken", device="cpu", on_step=press)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert [line["step"] for line in lines(tmp_path / "broken/steps.jsonl")] == [1, 2]
+    train(videos[:2], [], config, tmp_path / "broken", device="cpu", resume=True)
+
+    whole, broken = (load_file(tmp_path / name / STATE_FILE) for name in ("whole", "broken"))
+    assert whole.keys() == broken.keys()
+    assert all(torch.equal(whole[name], broken[name]) for name in whole)
+    assert without_speed(tmp_path / "whole/steps.jsonl") == without_speed(tmp_path / "broken/steps.jsonl")
+    assert [line["step"] for line in lines(tmp_path / "whole/steps.jsonl")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_checkpoints_carry_facts_and_thresholds(config: Config, videos: list[Sample], tmp_path: Path) -> None:
+    short = config.override(["training.epochs=1"])
+    best = train(videos[:2], videos[2:], short, tmp_path, device="cpu", facts={"held_out": "s3"})
+    checkpoint = load_checkpoint(best)
+    (epoch,) = lines(tmp_path / "epochs.jsonl")
+    assert checkpoint.facts["held_out"] == "s3"
+    assert checkpoint.facts["f1"] == epoch["f1"]
+    assert checkpoint.config.spotting.threshold_me == epoch["threshold_me"]
+    assert checkpoint.config.spotting.threshold_mae == epoch["threshold_mae"]
+    state = load_file(tmp_path / STATE_FILE)
+    for name, tensor in checkpoint.network.state_dict().items():
+        torch.testing.assert_close(tensor, state[f"network.{name}"], msg=name)
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".jsonl", ".jsonl", *3 * [".safetensors"]]
+
+
+def test_a_longer_run_goes_on_from_a_shorter_one(config: Config, videos: list[Sample], tmp_path: Path) -> None:
+    train(videos, [], config.override(["training.epochs=1"]), tmp_path, device="cpu")
+    train(videos, [], config, tmp_path, device="cpu", resume=True)
+    assert len(lines(tmp_path / "steps.jsonl")) == 6
+    assert [line["epoch"] for line in lines(tmp_path / "epochs.jsonl")] == [0, 1]
+
+
+def test_a_run_is_neither_overwritten_nor_mixed(config: Config, videos: list[Sample], tmp_path: Path) -> None:
+    once = config.override(["training.epochs=1", "training.windows_per_epoch=4"])
+    train(videos, [], once, tmp_path, device="cpu")
+    with pytest.raises(CheckpointError, match="already holds a training run"):
+        train(videos, [], once, tmp_path, device="cpu")
+    with pytest.raises(CheckpointError, match="another configuration"):
+        train(videos, [], once.override(["training.learning_rate=0.5"]), tmp_path, device="cpu", resume=True)
+    (tmp_path / STATE_FILE).write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="no training state"):
+        train(videos, [], once, tmp_path, device="cpu", resume=True)
+
+
+def test_it_begins_with_the_weights_that_it_is_given(config: Config, videos: list[Sample], tmp_path: Path) -> None:
+    once = config.override(["training.epochs=1", "training.windows_per_epoch=4", "training.learning_rate=1e-12"])
+    first = load_checkpoint(train(videos, [], once.override(["training.seed=5"]), tmp_path / "a", device="cpu"))
+    second = train(videos, [], once, tmp_path / "b", device="cpu", start=first.network)
+    for name, tensor in load_checkpoint(second).network.named_parameters():
+        torch.testing.assert_close(tensor, dict(first.network.named_parameters())[name], msg=name)
+
+
+def test_accumulated_batches_make_one_step(config: Config, videos: list[Sample], tmp_path: Path) -> None:
+    seen: list[Step] = []
+    settings = config.override(["training.epochs=1", "training.batch=2", "training.accumulate=3"])
+    train(videos, [], settings, tmp_path, device="cpu", on_step=seen.append)
+    assert [step.step for step in seen] == [1, 2]
+    assert all(step.loss == pytest.approx(step.classification + step.regression, rel=1e-5) for step in seen)
+
+
+def test_half_precision_trains(config: Config, videos: list[Sample], tmp_path: Path) -> None:
+    seen: list[Step] = []
+    settings = config.override(["training.epochs=1", "training.windows_per_epoch=8", "training.precision=bfloat16"])
+    train(videos, [], settings, tmp_path, device="cpu", on_step=seen.append)
+    assert all(0 < step.loss < 100 and 0 < step.gradient_norm < float("inf") for step in seen)
+
+
+def test_the_rate_warms_up_and_anneals(config: Config) -> None:
+    settings = config.override(["training.learning_rate=1.0", "training.warmup_steps=10", "training.cosine=true"])
+    rates = [learning_rate(step, settings, 110) for step in range(111)]
+    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert rates[10] == pytest.approx(1.0)
+    assert rates[60] == pytest.approx(0.505)
+    assert rates[110] == pytest.approx(0.01)
+    constant = config.override(["training.learning_rate=1.0"])
+    assert {learning_rate(step, constant, 110) for step in range(110)} == {1.0}
+
+
+@pytest.mark.slow
+def test_it_learns_to_spot_what_it_never_saw(config: Config, make_sample: MakeSample, tmp_path: Path) -> None:
+    settings = config.override(["training.epochs=6", "training.batch=8", "training.windows_per_epoch=160"])
+    settings = settings.override(["network.dropout=0.0"])
+    train(
+        [make_sample(i) for i in range(6)], [make_sample(100 + i) for i in range(3)], settings, tmp_path, device="cpu"
+    )
+    assert max(line["f1"] for line in lines(tmp_path / "epochs.jsonl")) > 0.7

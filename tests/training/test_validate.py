@@ -1,0 +1,77 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from mespot.config import Config
+from mespot.core.expression import Kind
+from mespot.core.signals import Features
+from mespot.evaluation.scores import Counts, Scores
+from mespot.model.candidates import CLASS_OF_KIND, Located
+from mespot.model.network import Network
+from mespot.training import validate as module
+from mespot.training.validate import THRESHOLDS, Validation, validate
+from mespot.training.windows import Sample
+
+MakeSample = Callable[..., Sample]
+
+
+@pytest.fixture
+def network(config: Config) -> Network:
+    torch.manual_seed(0)
+    return Network(config)
+
+
+def oracle(samples: list[Sample], scores: dict[Kind, float], wrong: float) -> Callable[..., list[Located]]:
+    """Return what a perfect network would locate, with a false MaE and ME of score ``wrong`` in front of it."""
+    waiting = iter(samples)
+
+    def locate(features: Features, network: Network) -> list[Located]:
+        sample = next(waiting)
+        found = []
+        for level, grid in enumerate(network.grids()):
+            rows = -(-len(features) // grid.stride)
+            level_scores, distances = np.zeros((2, rows), np.float32), np.full((2, rows), 6, np.float32)
+            if level == 0:
+                level_scores[:, 1] = wrong
+                distances[:, 1] = 5
+                for (start, stop), expression in zip(sample.intervals, sample.expressions, strict=True):
+                    row = round(grid.row((start + stop) / 2))
+                    level_scores[CLASS_OF_KIND[expression.kind] - 1, row] = scores[expression.kind]
+                    distances[:, row] = grid.centre(row) - start, stop - grid.centre(row)
+            found.append((level_scores, distances))
+        return found
+
+    return locate
+
+
+@pytest.mark.parametrize("step", [1, 7])
+def test_the_sweep_finds_the_gap_between_right_and_wrong(
+    network: Network, config: Config, make_sample: MakeSample, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    samples = [make_sample(seed, frames=160, step=step) for seed in (0, 1)]
+    monkeypatch.setattr(module, "locate", oracle(samples, {Kind.ME: 0.6, Kind.MAE: 0.8}, wrong=0.3))
+    found = validate(network, samples, config)
+    assert found.scores.all == Counts(tp=sum(len(sample.expressions) for sample in samples))
+    assert 0.3 < found.threshold_me <= 0.6
+    assert found.threshold_mae <= 0.8
+    assert found.scores.median_onset_error_s == pytest.approx(0.0, abs=1e-9)
+    applied = found.apply(config).spotting
+    assert (applied.threshold_me, applied.threshold_mae) == (found.threshold_me, found.threshold_mae)
+
+
+def test_an_untrained_network_is_scored_and_left_in_its_mode(
+    network: Network, config: Config, make_sample: MakeSample
+) -> None:
+    found = validate(network.train(), [make_sample(3, frames=100)], config)
+    assert network.training
+    assert found.threshold_me in THRESHOLDS
+    assert found.scores.all.annotated == len(make_sample(3, frames=100).expressions)
+
+
+def test_the_mean_is_over_the_kinds_that_are_annotated() -> None:
+    good, bad, none = Counts(tp=1), Counts(fp=1, fn=1), Counts(fp=3)
+    assert Validation(0.5, 0.5, Scores(mae=good, me=bad)).f1 == 0.5
+    assert Validation(0.5, 0.5, Scores(mae=good, me=none)).f1 == 1.0
+    assert Validation(0.5, 0.5, Scores()).f1 == 0.0

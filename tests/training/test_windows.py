@@ -1,0 +1,149 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mespot.config import BackboneConfig, Config
+from mespot.core.signals import Grid
+from mespot.model.candidates import MAE, ME
+from mespot.training.windows import Place, Sample, WindowSampler, augment, collate
+from mespot.vision.features import network_input
+
+MakeSample = Callable[..., Sample]
+GRIDS = tuple(Grid((stride - 1) / 2, stride, stride) for stride in (4, 8, 16, 32, 64))
+LENGTHS = (16, 8, 4, 2, 1)
+
+
+@pytest.fixture
+def sampler(config: Config, make_sample: MakeSample) -> WindowSampler:
+    return WindowSampler([make_sample(0), make_sample(1, frames=200), make_sample(2, frames=40)], config.training)
+
+
+def test_a_window_depends_on_seed_epoch_and_number_alone(sampler: WindowSampler, config: Config) -> None:
+    again = WindowSampler(sampler.samples, config.training)
+    places = [sampler.draw(3, k) for k in range(20)]
+    assert [again.draw(3, k) for k in reversed(range(20))] == places[::-1]
+    assert [again.draw(4, k) for k in range(20)] != places
+    other = WindowSampler(sampler.samples, config.training.model_copy(update={"seed": 1}))
+    assert [other.draw(3, k) for k in range(20)] != places
+
+
+def test_windows_stay_within_their_video_and_show_both_kinds(sampler: WindowSampler) -> None:
+    shown = {MAE: 0, ME: 0}
+    for k in range(400):
+        place = sampler.draw(0, k)
+        frames = len(sampler.samples[place.sample].streams)
+        assert 0 <= place.start <= max(0, frames - 64)
+        window = sampler.cut(place, GRIDS, LENGTHS)
+        for kind in shown:
+            shown[kind] += any((target.classes == kind).any() for target in window.targets)
+    assert min(shown.values()) > 120
+
+
+def test_augmentation_stays_within_its_limits(sampler: WindowSampler, config: Config) -> None:
+    sampler.config = config.training.model_copy(update={"flow_gain": 0.3})
+    places = [sampler.draw(1, k) for k in range(200)]
+    assert all(0 <= place.cut[0] <= 0.05 and 0.7 <= place.gain <= 1.3 for place in places)
+    assert 60 < sum(place.flip for place in places) < 140
+    sampler.config = config.training.model_copy(update={"flip": False, "crop_jitter": 0.0})
+    plain = [sampler.draw(1, k) for k in range(50)]
+    assert not any(place.flip or place.cut[0] for place in plain)
+
+
+def test_a_short_video_is_continued_by_its_last_picture_standing_still(sampler: WindowSampler) -> None:
+    window = sampler.cut(Place(sample=2, start=0), GRIDS, LENGTHS)
+    assert window.rgb.shape[0] == window.flow.shape[0] == 64
+    assert (window.rgb[40:] == window.rgb[39]).all()
+    assert not window.flow[40:].any()
+    assert (window.targets[0].classes[10:] == -1).all()
+    assert (window.targets[0].classes[:10] != -1).any()
+
+
+def test_targets_follow_the_window(config: Config, make_sample: MakeSample) -> None:
+    sample = make_sample(0)
+    sampler = WindowSampler([sample], config.training)
+    start, stop = sample.intervals[0]
+    window = sampler.cut(Place(sample=0, start=12), GRIDS, LENGTHS)
+    (rows,) = np.nonzero(window.targets[0].classes == ME)
+    for row in rows:
+        centre = GRIDS[0].centre(row) + 12
+        np.testing.assert_allclose(window.targets[0].distances[row], [centre - start, stop - centre])
+    assert len(rows)
+
+
+def test_an_expression_cut_by_the_edge_is_ignored_not_background(config: Config, make_sample: MakeSample) -> None:
+    sample = make_sample(0)
+    start, stop = sample.intervals[0]
+    middle = int((start + stop) / 2)
+    window = WindowSampler([sample], config.training).cut(Place(sample=0, start=middle), GRIDS, LENGTHS)
+    assert window.targets[0].classes[0] == -1
+    assert not (window.targets[0].classes == ME).any() or sample.intervals[2][0] < middle + 64
+
+
+def test_source_frames_become_rows(make_sample: MakeSample) -> None:
+    np.testing.assert_allclose(make_sample(5, step=7).intervals, make_sample(5).intervals)
+
+
+def streams(side: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
+    """Smooth pictures and the flow of an expansion by 1 % about the centre."""
+    at = torch.arange(side, dtype=torch.float32)
+    y, x = torch.meshgrid(at, at, indexing="ij")
+    rgb = torch.stack([x, y, x + y])[None] / side
+    centre = (side - 1) / 2
+    flow = torch.stack([x - centre, y - centre])[None] * 0.01
+    return rgb, flow
+
+
+@given(st.booleans(), st.floats(0, 0.2), st.floats(0, 1), st.floats(0, 1))
+def test_an_augmented_expansion_is_the_same_expansion(flip: bool, cut: float, left: float, top: float) -> None:
+    rgb, flow = streams()
+    _, changed = augment(rgb, flow, Place(0, 0, cut=(cut, left, top), flip=flip))
+    # However it is cut, enlarged or mirrored, the flow still grows by 0.01 px a px. Edges are clamped by the resizing.
+    grown_x = (changed[0, 0, :, 2:] - changed[0, 0, :, :-2])[2:-2, 2:-2] / 2
+    grown_y = (changed[0, 1, 2:, :] - changed[0, 1, :-2, :])[2:-2, 2:-2] / 2
+    torch.testing.assert_close(grown_x, torch.full_like(grown_x, 0.01), atol=2e-5, rtol=0)
+    torch.testing.assert_close(grown_y, torch.full_like(grown_y, 0.01), atol=2e-5, rtol=0)
+
+
+def test_a_flip_twice_is_no_flip_and_mirrors_the_pictures() -> None:
+    rgb, flow = streams()
+    flipped = augment(rgb, flow, Place(0, 0, flip=True))
+    torch.testing.assert_close(flipped[0], rgb.flip(-1))
+    back = augment(*flipped, Place(0, 0, flip=True))
+    torch.testing.assert_close(back, (rgb, flow))
+
+
+def test_the_gain_scales_the_flow_alone() -> None:
+    rgb, flow = streams()
+    changed = augment(rgb, flow, Place(0, 0, gain=1.5))
+    torch.testing.assert_close(changed, (rgb, flow * 1.5))
+
+
+def test_training_sees_what_spotting_sees(sampler: WindowSampler) -> None:
+    backbone = BackboneConfig(flow_clip_px=1.5)
+    window = sampler.cut(Place(sample=0, start=10), GRIDS, LENGTHS)
+    batch = collate([window, window], backbone, torch.device("cpu"))
+    rgb, flow = network_input(window.rgb, window.flow, backbone)
+    torch.testing.assert_close(batch.rgb[1].transpose(0, 1), torch.from_numpy(rgb))
+    torch.testing.assert_close(batch.flow[1].transpose(0, 1), torch.from_numpy(flow))
+    assert batch.flow.abs().max() == 1
+    assert [level.shape for level in batch.classes] == [(2, length) for length in LENGTHS]
+    assert [level.shape for level in batch.distances] == [(2, length, 2) for length in LENGTHS]
+
+
+def test_a_frame_without_a_face_is_no_background(config: Config, make_sample: MakeSample) -> None:
+    sample = make_sample(0)
+    streams_ = replace(sample.streams, present=np.arange(300) >= 32)
+    sampler = WindowSampler([Sample("gap", streams_, ())], config.training)
+    classes = sampler.cut(Place(sample=0, start=0), GRIDS, LENGTHS).targets[0].classes
+    assert (classes[:8] == -1).all()
+    assert (classes[8:] == 0).all()
+
+
+def test_there_must_be_a_video(config: Config) -> None:
+    with pytest.raises(ValueError, match="no videos"):
+        WindowSampler([], config.training)
