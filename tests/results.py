@@ -32,7 +32,11 @@ def make_spotting(
         video=VideoInfo(path, np.arange(frames) * 3000 + 900, Fraction(1, 90000), 640, 360),
         face=1,
         detections=tuple(detections),
-        curves=Curves(frames=rows, motion=wave / 3, score={Kind.MAE: wave, Kind.ME: 1 - wave}),
+        curves=Curves(
+            frames=rows,
+            motion=(wave / 3).astype(np.float32),
+            score={Kind.MAE: wave, Kind.ME: (1 - wave).astype(np.float32)},
+        ),
         provenance=Provenance(
             mespot="0.1.0",
             versions={"numpy": "2.4.0"},

@@ -12,18 +12,9 @@ Examples
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
-
-if TYPE_CHECKING:
-    from mespot.config import Config
-    from mespot.core.errors import MespotError
-    from mespot.core.expression import Attention, Detection, Expression, Kind
-    from mespot.core.interval import Interval
-    from mespot.core.spotting import Spotting
-    from mespot.core.video import VideoInfo
-    from mespot.pipeline import Progress, Spotter, spot
 
 _HOMES = {
     "Attention": "mespot.core.expression",

@@ -36,7 +36,9 @@ class FaceConfig(Section):
     detector_px: int = Field(320, ge=96, description="longer side of the picture that the detector sees, px")
     detector_score: float = Field(0.7, gt=0, lt=1, description="least detector confidence of a new face")
     detect_every: int = Field(8, ge=1, description="sampled frames between detections; landmarks follow in between")
-    presence: float = Field(0.5, gt=0, lt=1, description="least confidence of the landmark network that a face is there")
+    presence: float = Field(
+        0.5, gt=0, lt=1, description="least confidence of the landmark network that a face is there"
+    )
     least_size_px: int = Field(40, ge=16, description="smallest face box side that is followed, px of the source")
     least_coverage: float = Field(0.5, ge=0, le=1, description="least share of sampled frames with the face")
     cut_threshold: float = Field(
@@ -53,7 +55,9 @@ class AlignConfig(Section):
         0.40, gt=0.1, lt=0.9, description="distance of the outer eye corners as a share of the crop's side"
     )
     smoothing_s: float = Field(
-        0.5, ge=0, description="standard deviation of the zero-phase Gaussian over the transforms, s; an ME lasts <= 0.5 s"
+        0.5,
+        ge=0,
+        description="standard deviation of the zero-phase Gaussian over the transforms, s; an ME lasts <= 0.5 s",
     )
 
 
@@ -69,7 +73,7 @@ class FlowConfig(Section):
     epsilon: float = Field(0.01, ge=0, description="stop when the mean squared update falls below its square")
     inner_iterations: int = Field(30, ge=1, description="most inner iterations per outer one")
     outer_iterations: int = Field(10, ge=1, description="most outer iterations per warp, a median filter before each")
-    median_px: Literal[1, 3, 5] = Field(5, description="side of the median filter on the flow, px; 1 is none")
+    median_px: Literal[1, 5] = Field(5, description="side of the median filter on the flow, px; 1 is none")
     step: Literal[1, 2, 4] = Field(1, description="sampled frames between the two of a pair (method.md 2, flow_step)")
     mask_face: bool = Field(True, description="set the flow outside the face to zero: the background is no expression")
     remove_nose_mean: bool = Field(True, description="subtract the nose region's mean flow: head motion (method.md 10)")
@@ -208,7 +212,9 @@ class Config(Section):
             name, equals, text = assignment.partition("=")
             section, dot, key = name.strip().partition(".")
             if not equals or not dot:
-                raise ConfigError(f"--set {assignment}: write it as section.key=value, for example decode.sampling_fps=30.")
+                raise ConfigError(
+                    f"--set {assignment}: write it as section.key=value, for example decode.sampling_fps=30."
+                )
             if section not in values:
                 raise ConfigError(f"--set {assignment}: unknown section '{section}'{_suggest(section, list(values))}.")
             values[section][key] = _toml_value(text.strip())
@@ -229,6 +235,11 @@ class Config(Section):
     def feature_digest(self) -> str:
         """Digest of the keys that decide what the network sees; weights belong to one such digest."""
         return _digest(self.feature_sections())
+
+    def streams_digest(self) -> str:
+        """Digest of the sections that decide crops and flow; cached streams belong to one such digest."""
+        values = self.model_dump(by_alias=True, include={"face": True, "align": True, "flow": True})
+        return _digest(values | {"sampling_fps": self.decode.sampling_fps, "input_px": self.backbone.input_px})
 
     def digest(self) -> str:
         """Digest of the whole resolved configuration."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -16,17 +16,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from mespot import __version__
 from mespot.config import Config
 from mespot.core.errors import VideoError
 from mespot.core.expression import Attention, Detection, Kind
 from mespot.core.signals import FaceTrack, Features, Float32
 from mespot.core.spotting import Curves, Provenance, Spotting
 from mespot.core.timeline import interval_of
+from mespot.core.version import VERSION
 from mespot.model.candidates import Found, Located, detect_rows, score_curves
 from mespot.model.checkpoint import Checkpoint, load_checkpoint
 from mespot.model.i3d import CONTEXT_FRAMES
-from mespot.model.network import Network  # LEAD: candidates API is frozen as Found/Located; do not change it again
+from mespot.model.network import Network
 from mespot.vision.align import crop, steady_transforms
 from mespot.vision.cache import cache_path, load_streams, save_streams
 from mespot.vision.decode import VideoReader
@@ -124,13 +124,12 @@ class Spotter:
         track = track_face(reader, self.config, lambda done: report(Progress("faces", done, reader.expected_frames)))
         check_length(reader, track)
         features = encode_features(
-            stream_chunks(reader, track, self.config),
+            _counted(stream_chunks(reader, track, self.config), len(track), report),
             encoder(self.network),
             self.network.grids()[:3],
             self.config.backbone,
             context_frames=CONTEXT_FRAMES,
             landmarks=typical_landmarks(track, reader.info, self.config.align),
-            on_rows=lambda done: report(Progress("motion", done, len(track))),
         )
         spotting = Spotting(
             video=reader.info,
@@ -150,7 +149,7 @@ class Spotter:
         packages = ("torch", "opencv-contrib-python-headless", "av", "numpy", "numba")
         versions = {name: importlib.metadata.version(name) for name in packages} | {"python": platform.python_version()}
         return Provenance(
-            mespot=__version__,
+            mespot=VERSION,
             versions=versions,
             checkpoint=self.checkpoint.digest,
             config_digest=self.config.digest(),
@@ -251,6 +250,15 @@ def _attended_regions(features: Features, config: Config, first: int, last: int)
     cells = region_cells(features.landmarks, config.align.crop_px, heat.shape[0])
     area = np.maximum(cells.sum(axis=(1, 2)), 1e-6)
     return (cells * heat).sum(axis=(1, 2)) / area, heat / max(float(heat.max()), 1e-12)
+
+
+def _counted(chunks: Iterable[Streams], rows: int, report: OnProgress) -> Iterator[Streams]:
+    done = 0
+    report(Progress("motion", done, rows))
+    for chunk in chunks:
+        yield chunk
+        done += len(chunk)
+        report(Progress("motion", done, rows))
 
 
 def check_length(reader: VideoReader, track: FaceTrack) -> None:

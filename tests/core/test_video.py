@@ -63,7 +63,7 @@ def test_time_stamps_must_increase(pts: list[int]) -> None:
 
 def test_time_stamps_of_another_type_and_a_time_base_of_zero_are_rejected() -> None:
     with pytest.raises(ValueError, match="int64"):
-        VideoInfo(Path("clip.mp4"), np.array([0.0, 1.0]), Fraction(1), 2, 2)  # type: ignore[arg-type]
+        VideoInfo(Path("clip.mp4"), np.array([0.0, 1.0]), Fraction(1), 2, 2)
     with pytest.raises(ValueError, match="time_base"):
         video([0, 1], Fraction(0))
 

@@ -54,7 +54,7 @@ def test_text_with_commas_quotes_and_other_scripts_comes_back(tmp_path: Path) ->
     region = 'mouth, "left" côté 左'
     spotting = make_spotting([replace(SMILE, attention=Attention(region))], path=Path("a,b.mp4"))
     table = pd.read_csv(write_csv(spotting, tmp_path / "clip.csv"))
-    assert table.loc[0, ["video", "region"]].tolist() == ["a,b.mp4", region]
+    assert [table["video"][0], table["region"][0]] == ["a,b.mp4", region]
 
 
 def test_a_folder_that_is_not_there_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:

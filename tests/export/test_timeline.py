@@ -73,8 +73,8 @@ def test_the_curves_and_thresholds_are_those_of_the_result() -> None:
     _, score = timeline_figure(spotting, {}).axes
     lines = {line.get_label(): line for line in score.lines}
     for kind in Kind:
-        times, values = lines[f"{kind} score"].get_data()
-        np.testing.assert_allclose(times, spotting.video.times_s[spotting.curves.frames])
+        times, values = map(np.asarray, lines[f"{kind} score"].get_data())
+        np.testing.assert_array_equal(times, spotting.video.times_s[spotting.curves.frames])
         np.testing.assert_array_equal(values, spotting.curves.score[kind])
         assert lines[f"{kind} threshold"].get_ydata()[0] == 0.5  # type: ignore[index]
 

@@ -43,7 +43,8 @@ def test_every_one_that_goes_overlaps_a_better_survivor(arrays: Arrays, iou: flo
 @given(intervals())
 def test_hard_nms_is_idempotent(arrays: Arrays) -> None:
     kept = hard_nms(*arrays, 0.2)
-    again = hard_nms(*(values[kept] for values in arrays), 0.2)
+    starts, stops, scores = (values[kept] for values in arrays)
+    again = hard_nms(starts, stops, scores, 0.2)
     np.testing.assert_array_equal(again, np.arange(len(kept)))
 
 

@@ -1,4 +1,5 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ LENGTHS = tuple(FRAMES // grid.stride for grid in GRIDS)
 SEEN = np.ones(FRAMES, bool)
 
 
-def targets(*expressions: tuple[float, float, int], valid: np.ndarray = SEEN) -> tuple[Target, ...]:  # type: ignore[type-arg]
+def targets(*expressions: tuple[float, float, int], valid: npt.NDArray[np.bool_] = SEEN) -> tuple[Target, ...]:
     rows = np.array(expressions, np.float64).reshape(-1, 3)
     return assign(rows[:, :2], rows[:, 2].astype(np.int64), GRIDS, LENGTHS, valid)
 

@@ -1,9 +1,10 @@
 """Videos that a small network can learn in seconds: a patch of flow that goes and comes back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+import torch
 
 from mespot.config import Config
 from mespot.core.expression import Expression, Kind
@@ -13,6 +14,15 @@ from mespot.vision.features import Streams
 
 SIDE = 32
 MakeSample = Callable[..., Sample]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Run in one thread: such small arrays gain nothing from more, and lose much on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -40,7 +50,7 @@ def make_sample() -> MakeSample:
     def make(seed: int, frames: int = 300, step: int = 1) -> Sample:
         rng = np.random.default_rng(seed)
         flow = rng.normal(0, 0.05, (frames, 2, SIDE, SIDE)).astype(np.float16)
-        expressions = []
+        expressions: list[Expression] = []
         at = 20
         while at < frames - 60:
             kind = (Kind.ME, Kind.MAE)[len(expressions) % 2]

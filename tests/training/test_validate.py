@@ -11,7 +11,7 @@ from mespot.evaluation.scores import Counts, Scores
 from mespot.model.candidates import CLASS_OF_KIND, Located
 from mespot.model.network import Network
 from mespot.training import validate as module
-from mespot.training.validate import THRESHOLDS, Validation, validate
+from mespot.training.validate import THRESHOLDS, Validation, score_samples, validate
 from mespot.training.windows import Sample
 
 MakeSample = Callable[..., Sample]
@@ -59,6 +59,18 @@ def test_the_sweep_finds_the_gap_between_right_and_wrong(
     assert found.scores.median_onset_error_s == pytest.approx(0.0, abs=1e-9)
     applied = found.apply(config).spotting
     assert (applied.threshold_me, applied.threshold_mae) == (found.threshold_me, found.threshold_mae)
+
+
+def test_scores_are_those_at_the_configured_thresholds_and_overlap(
+    network: Network, config: Config, make_sample: MakeSample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = [make_sample(0, frames=160)]
+    annotated = len(samples[0].expressions)
+    for threshold, found, wrong in ((0.5, annotated, 0), (0.2, annotated, 1), (0.9, 0, 0)):
+        monkeypatch.setattr(module, "locate", oracle(samples, {Kind.ME: 0.75, Kind.MAE: 0.75}, wrong=0.25))
+        settings = config.override([f"spotting.threshold_me={threshold}", f"spotting.threshold_mae={threshold}"])
+        scores = score_samples(network, samples, settings, iou=1.0)
+        assert scores.all == Counts(tp=found, fp=wrong, fn=annotated - found)
 
 
 def test_an_untrained_network_is_scored_and_left_in_its_mode(

@@ -70,7 +70,7 @@ def test_targets_follow_the_window(config: Config, make_sample: MakeSample) -> N
     window = sampler.cut(Place(sample=0, start=12), GRIDS, LENGTHS)
     (rows,) = np.nonzero(window.targets[0].classes == ME)
     for row in rows:
-        centre = GRIDS[0].centre(row) + 12
+        centre = GRIDS[0].centre(int(row)) + 12
         np.testing.assert_allclose(window.targets[0].distances[row], [centre - start, stop - centre])
     assert len(rows)
 

@@ -58,10 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=arguments, prog_name="mespot")
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else FAILED
+        status = stop.code if isinstance(stop.code, int) else FAILED
     except KeyboardInterrupt:
-        complain("interrupted")
-        return INTERRUPTED
+        status = INTERRUPTED
     except Exception as error:
-        return report(error)
-    return 0
+        status = report(error)
+    else:
+        status = 0
+    if status == INTERRUPTED:
+        complain("interrupted")
+    return status

@@ -10,6 +10,7 @@ import typer
 
 from mespot.cli.inputs import VIDEO_SUFFIXES
 from mespot.cli.output import progress_of, say
+from mespot.core.errors import ConfigError
 
 
 def simulate(
@@ -18,10 +19,11 @@ def simulate(
         list[Path] | None,
         typer.Option(
             metavar="PATH",
-            help="A picture or a neutral clip, or a folder of them; may be repeated. The bundled ones otherwise.",
+            help="A picture or a neutral clip, or a folder of them; may be repeated. Else the bundled ones.",
         ),
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0.1, help="Length of all videos together.")] = 10.0,
+    minutes: Annotated[float, typer.Option(min=0.01, help="Length of all videos together.")] = 10.0,
+    clip_s: Annotated[float, typer.Option(min=1, help="Length of one video, in seconds.")] = 60.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same videos.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Videos made at the same time.")] = 1,
     preview: Annotated[bool, typer.Option("--preview", help="Also draw a sheet of the actions.")] = False,
@@ -32,12 +34,14 @@ def simulate(
 
     with resources.as_file(resources.files("mespot.assets") / "faces") as bundled, progress_of(str(out)) as on_progress:
         sources = face_files(faces or [bundled])
+        on_progress(Progress("videos", 0, None))
         table = simulate_corpus(
             out,
             faces=sources,
             minutes=minutes,
             seed=seed,
             workers=workers,
+            clip_s=clip_s,
             on_progress=lambda done, total: on_progress(Progress("videos", done, total)),
         )
         if preview:
@@ -48,7 +52,13 @@ def simulate(
 
 
 def face_files(paths: list[Path]) -> list[Path]:
-    """Return the faces that are meant: files themselves, and of a folder every picture and video, by name."""
+    """Return the faces that are meant: files themselves, and of a folder every picture and video, by name.
+
+    Raises
+    ------
+    ConfigError
+        A file is missing, or there is no face among them.
+    """
     suffixes = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"} | VIDEO_SUFFIXES
     files: list[Path] = []
     for path in paths:
@@ -57,7 +67,7 @@ def face_files(paths: list[Path]) -> list[Path]:
         else:
             files.append(path)
     if missing := [path for path in files if not path.is_file()]:
-        raise typer.BadParameter(f"{missing[0]}: there is no such file; name a picture or a folder of pictures.")
+        raise ConfigError(f"--faces {missing[0]}: there is no such file; name a picture or a folder of pictures.")
     if not files:
-        raise typer.BadParameter(f"{paths[0]}: holds no faces; name a folder with pictures or videos.")
+        raise ConfigError(f"--faces {paths[0]}: holds no faces; name a folder with pictures or videos.")
     return files

@@ -42,13 +42,15 @@ def train(
         raise typer.BadParameter("give either --validation TABLE.csv or --validation-subjects A,B.")
     check_device(device)
     from mespot.config import Config
+
+    settings = configured(config, assignments)(Config())
     from mespot.training.run import train_from_tables
 
     checkpoint = train_from_tables(
         table,
         validation,
         out=out,
-        config=configured(config, assignments)(Config()),
+        config=settings,
         cache=cache or out / "cache",
         resume=resume,
         validation_subjects=subjects,

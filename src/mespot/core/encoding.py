@@ -23,9 +23,7 @@ def encode_runs(values: IntArray) -> dict[str, Any]:
     {'first': 0, 'steps': [[512, 3], [1464, 1]]}
     """
     steps = np.diff(values)
-    begins = (
-        np.flatnonzero(np.concatenate(([True], steps[1:] != steps[:-1]))) if len(steps) else np.zeros(0, int)
-    )
+    begins = np.flatnonzero(np.concatenate(([True], steps[1:] != steps[:-1]))) if len(steps) else np.zeros(0, int)
     counts = np.diff(np.concatenate((begins, [len(steps)])))
     return {
         "first": int(values[0]) if len(values) else None,
@@ -47,9 +45,7 @@ def decode_runs(runs: Mapping[str, Any]) -> IntArray:
     if any(count < 1 for _, count in pairs) or sum(count for _, count in pairs) >= MOST_FRAMES:
         raise ValueError("the runs of frames are damaged")
     steps = [np.full(count, step, np.int64) for step, count in pairs]
-    return np.cumsum(
-        np.concatenate([np.array([whole_number(runs["first"])], np.int64), *steps]), dtype=np.int64
-    )
+    return np.cumsum(np.concatenate([np.array([whole_number(runs["first"])], np.int64), *steps]), dtype=np.int64)
 
 
 def encode_curve(values: Float32) -> list[float | None]:

@@ -34,9 +34,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         if self.stride < 1 or self.window < 1:
-            raise ValueError(
-                f"a grid needs stride and window of at least 1, got {self.stride} and {self.window}"
-            )
+            raise ValueError(f"a grid needs stride and window of at least 1, got {self.stride} and {self.window}")
 
     def centre(self, row: float) -> float:
         """Return the sampled frame (fractional) at the centre of ``row``."""
@@ -74,9 +72,7 @@ class FaceTrack:
         if self.landmarks.ndim != 3 or self.landmarks.shape[0] != rows or self.landmarks.shape[2] != 2:
             raise ValueError(f"landmarks must be ({rows}, K, 2), got {self.landmarks.shape}")
         if self.present.shape != (rows,) or self.starts.shape != (rows,):
-            raise ValueError(
-                f"present and starts must be ({rows},), got {self.present.shape}, {self.starts.shape}"
-            )
+            raise ValueError(f"present and starts must be ({rows},), got {self.present.shape}, {self.starts.shape}")
         if rows > 1 and int(np.diff(self.frames).min()) <= 0:
             raise ValueError("frames must increase strictly")
         if np.isnan(self.landmarks[self.present]).any():
@@ -118,9 +114,7 @@ class FlowField:
 
     def __post_init__(self) -> None:
         if self.values.ndim != 4 or self.values.shape[1] != 2 or self.values.dtype != np.float32:
-            raise ValueError(
-                f"flow must be (T, 2, H, W) float32, got {self.values.dtype} {self.values.shape}"
-            )
+            raise ValueError(f"flow must be (T, 2, H, W) float32, got {self.values.dtype} {self.values.shape}")
 
     def __len__(self) -> int:
         return len(self.values)

@@ -13,10 +13,10 @@ FloatArray = npt.NDArray[np.float64]
 def frame_edges(frames: npt.NDArray[np.int64]) -> FloatArray:
     """Return the T + 1 edges of the sampled frames, in source frames.
 
-    Row i lasts from its own source frame to that of row i + 1; the last row lasts as long as a median row.
+    Row i lasts from its own source frame to that of row i + 1; the last row is its own frame alone, because nothing
+    says that the video has another.
     """
-    last_frames = float(np.median(np.diff(frames))) if len(frames) > 1 else 1.0
-    return np.append(frames.astype(np.float64), frames[-1] + last_frames)
+    return np.append(frames, frames[-1] + 1).astype(np.float64)
 
 
 def rows_of(frames: npt.NDArray[np.int64], interval: Interval) -> tuple[float, float]:

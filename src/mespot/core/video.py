@@ -43,9 +43,7 @@ class VideoInfo:
 
     def __post_init__(self) -> None:
         if self.pts.ndim != 1 or len(self.pts) == 0 or self.pts.dtype != np.int64:
-            raise ValueError(
-                f"pts must be a non-empty (T,) int64 array, got {self.pts.dtype} {self.pts.shape}"
-            )
+            raise ValueError(f"pts must be a non-empty (T,) int64 array, got {self.pts.dtype} {self.pts.shape}")
         if len(self.pts) > 1 and int(np.diff(self.pts).min()) <= 0:
             raise ValueError("pts must increase strictly")
         if self.time_base <= 0:

@@ -203,12 +203,13 @@ def _draw_numbers(axes: Axes, spotting: Spotting) -> None:
         text = f"{number}  {detection.kind}"
         room_px = 30.0 + 9.5 * len(text)  # padding and letters
         apex_px = (apex - low) / (high - low) * width_px
-        if all(abs(apex_px - other) > room_px for other in taken):
-            taken.append(apex_px)
-            centre = low + (high - low) * min(max(apex_px, room_px / 2), width_px - room_px / 2) / width_px
+        middle_px = min(max(apex_px, room_px / 2), width_px - room_px / 2)
+        if all(abs(middle_px - other) > room_px for other in taken):
+            taken.append(middle_px)
+            middle = low + (high - low) * middle_px / width_px
             frame = {"boxstyle": "round,pad=0.3", "facecolor": colour, "linewidth": 0}
             axes.annotate(
-                text, (centre, 1), xycoords=place, xytext=(0, 12), textcoords="offset points", ha="center",
+                text, (middle, 1), xycoords=place, xytext=(0, 12), textcoords="offset points", ha="center",
                 va="center", color="white", fontsize=12, fontweight="bold", bbox=frame, annotation_clip=False,
             )  # fmt: skip
 

@@ -19,10 +19,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-import mespot
 from mespot.config import Config
 from mespot.core.atomic import whole_file
 from mespot.core.errors import CheckpointError, ConfigError
+from mespot.core.version import VERSION
 from mespot.model.i3d import shapes_only
 from mespot.model.network import Network
 
@@ -104,7 +104,7 @@ def save_checkpoint(
     """
     header = {
         "format": FORMAT,
-        "version": mespot.__version__,
+        "version": VERSION,
         "config": config.model_dump(mode="json", by_alias=True),
         "features": config.feature_digest(),
         "facts": dict(facts),

@@ -120,7 +120,7 @@ def unit_field(action: Action, landmarks: npt.NDArray[np.floating], points: npt.
         pulled += weight[..., None] * np.array([out, up])
     blended = pulled * ((1 - away) / total)[..., None]
     field = blended[..., :1] * frame.left + blended[..., 1:] * frame.up
-    return field.astype(np.float32)
+    return np.asarray(field, np.float32)
 
 
 def _anchors(action: Action) -> list[tuple[int, float, float, float, float]]:
@@ -213,7 +213,7 @@ def _midline(
     line = frame.coordinates(landmarks[[10, 9, 168, 4, 13, 17, 152]])
     heights = frame.coordinates(grid)[..., 1]
     order = np.argsort(line[:, 1])
-    return np.interp(heights, line[order, 1], line[order, 0])
+    return np.asarray(np.interp(heights, line[order, 1], line[order, 0]))
 
 
 def _fade(grid: npt.NDArray[np.float64], landmarks: npt.NDArray[np.floating], box: Box) -> npt.NDArray[np.float64]:
@@ -225,7 +225,7 @@ def _fade(grid: npt.NDArray[np.float64], landmarks: npt.NDArray[np.floating], bo
     fade = _smoothstep((1.32 - radius) / 0.32)
     x, y = grid[..., 0] - box.x, grid[..., 1] - box.y
     border = np.minimum(np.minimum(x, box.width - 1 - x), np.minimum(y, box.height - 1 - y))
-    return fade * _smoothstep(border / 6)
+    return np.asarray(fade * _smoothstep(border / 6))
 
 
 def _smoothstep(x: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

@@ -23,8 +23,9 @@ from mespot.simulate.fields import (
     FaceFields,
     Frame,
 )
+from mespot.simulate.kernels import BORDER_PX
 from mespot.simulate.openings import Eye, Mouth
-from mespot.simulate.render import BORDER_PX, Neutral
+from mespot.simulate.render import Neutral
 from mespot.vision.faces import FaceDetector, RgbImage
 from mespot.vision.landmarks import LandmarkNet, Roi
 
@@ -89,7 +90,9 @@ SHAPE_ANCHORS = np.array(
 
 
 def load_still(path: Path) -> RgbImage:
-    """Return a picture of the face at rest: the image, or of a clip's first frames the one with open eyes and closed mouth.
+    """Return a picture of the face at rest.
+
+    An image is taken as it is; of a clip's first frames, the one with the eyes most open and the mouth most closed.
 
     Raises
     ------
@@ -116,12 +119,12 @@ def _first_frames(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
         shown, frame = video.read()
         if not shown:
             break
-        yield frame
+        yield np.asarray(frame, np.uint8)
     video.release()
 
 
 def _restfulness(mesh: Float32) -> float:
-    """Openness of the eyes less openness of the mouth, in eye distances."""
+    """Return the openness of the eyes less openness of the mouth, in eye distances."""
     unit = Frame.of(mesh[:, :2]).eye_px
     eyes = (mesh[145, 1] - mesh[159, 1] + mesh[374, 1] - mesh[386, 1]) / 2
     return float(eyes - (mesh[14, 1] - mesh[13, 1])) / unit
@@ -200,7 +203,8 @@ def _place(still: RgbImage, mesh: Float32, variation: Variation, size: tuple[int
     offset += _shape_warp(offset / (scale * frame.eye_px), variation.shape) * scale * frame.eye_px
     source = (offset @ turn.T / scale + middle).astype(np.float32)
     smooth = cv2.GaussianBlur(still, (0, 0), max(0.3, 0.45 / scale + variation.blur_px / scale))
-    picture = cv2.remap(smooth, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    nothing = np.empty(0, np.float32)
+    picture = cv2.remap(smooth, source, nothing, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(picture, np.float32)
 
 
@@ -234,7 +238,7 @@ def _tone(picture: Float32, variation: Variation) -> Float32:
     """Apply gamma, colour gains and saturation."""
     grey = picture.mean(axis=-1, keepdims=True)
     toned = 255 * (np.clip(grey + variation.saturation * (picture - grey), 0, 255) / 255) ** variation.gamma
-    return np.clip(toned * np.array(variation.gains), 0, 255).astype(np.float32)
+    return np.asarray(np.clip(toned * np.array(variation.gains), 0, 255), np.float32)
 
 
 def _prepare(picture: Float32, mesh: Float32) -> Neutral:
@@ -273,12 +277,13 @@ def _head(mesh: Float32, size: tuple[int, int], eye_px: float) -> tuple[Float32,
     weight = np.exp(-squared / (2 * (0.13 * eye_px) ** 2))
     coarse = (weight @ mesh[:, 2].astype(np.float64)) / weight.sum(axis=-1)
     grid = ((np.indices((height, width), np.float32)[::-1]) / step).transpose(1, 2, 0)
-    depth = cv2.remap(coarse.astype(np.float32), np.ascontiguousarray(grid), None, cv2.INTER_LINEAR)
+    nothing = np.empty(0, np.float32)
+    depth = cv2.remap(coarse.astype(np.float32), np.ascontiguousarray(grid), nothing, cv2.INTER_LINEAR)
     depth = cv2.GaussianBlur(depth, (0, 0), 0.12 * eye_px) - float(mesh[:, 2].mean()) - 0.7 * eye_px
     oval = mesh[list(FACE_OVAL), :2].astype(np.float64)
     centre = (oval.min(axis=0) + oval.max(axis=0)) / 2
     radii = (oval.max(axis=0) - oval.min(axis=0)) / 2 * (1.12, 1.18)
     radius = np.linalg.norm((grid * step - (centre - (0, 0.15 * radii[1]))) / radii, axis=-1)
-    share = np.clip((2.1 - radius) / 1.0, 0.0, 1.0)
+    share = np.clip((1.85 - radius) / 0.8, 0.0, 1.0)
     head = share * share * (3 - 2 * share)
     return depth.astype(np.float32), head.astype(np.float32), (float(centre[0]), float(centre[1] + 0.2 * eye_px))

@@ -46,8 +46,8 @@ class Eye:
     def of(cls, landmarks: npt.NDArray[np.floating], box: Box, upper: Sequence[int], lower: Sequence[int]) -> Eye:
         """Measure an eye; ``upper`` and ``lower`` list its lid landmarks from left to right in the picture."""
         unit = Frame.of(landmarks).eye_px
-        x0, xs, top = _curve(landmarks, box, upper)
-        bottom = _curve(landmarks, box, lower)[2]
+        x0, top = _curve(landmarks, box, upper)
+        bottom = _curve(landmarks, box, lower)[1]
         opening = np.maximum(bottom - top, 0.0)
         bottom = top + opening + _RIM * unit * np.minimum(1.0, opening / (0.05 * unit))
         opening = bottom - top
@@ -100,21 +100,20 @@ class Mouth:
         return cls(x0, columns, sizes, colour)
 
 
-def _curve(
-    landmarks: npt.NDArray[np.floating], box: Box, line: Sequence[int]
-) -> tuple[int, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Height of a line of landmarks over the whole columns between its ends, px of the box."""
+def _curve(landmarks: npt.NDArray[np.floating], box: Box, line: Sequence[int]) -> tuple[int, npt.NDArray[np.float64]]:
+    """Return the first whole column that a line of landmarks spans, and its height per column, px of the box."""
     points = landmarks[list(line)].astype(np.float64) - (box.x, box.y)
     order = np.argsort(points[:, 0])
     x0, x1 = int(np.ceil(points[order[0], 0])), int(np.floor(points[order[-1], 0]))
     xs = np.arange(x0, x1 + 1, dtype=np.float64)
-    return x0, xs, np.interp(xs, points[order, 0], points[order, 1])
+    return x0, np.interp(xs, points[order, 0], points[order, 1])
 
 
 def _fit(points: npt.NDArray[np.floating], xs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Height of a lip line at ``xs``: interpolated between the corners, level beyond them."""
     order = np.argsort(points[:, 0])
-    return np.interp(xs, points[order, 0].astype(np.float64), points[order, 1].astype(np.float64))
+    heights = np.interp(xs, points[order, 0].astype(np.float64), points[order, 1].astype(np.float64))
+    return np.asarray(heights, np.float64)
 
 
 @compiled

@@ -9,11 +9,12 @@ import numpy as np
 
 from mespot.core.expression import ME_LONGEST_S, Kind
 from mespot.core.signals import Float32
-from mespot.simulate.actions import ACTIONS, Combination, Side, combinations_of, frequency
+from mespot.simulate.actions import Combination, Side, combinations_of, frequency
 from mespot.simulate.fields import CROP_EYE_PX, FaceFields, edge_motion
 from mespot.simulate.identity import Variation
+from mespot.simulate.kernels import NOISE_TILE_PX
 from mespot.simulate.nuisance import Distraction, FloatArray, Nuisance, draw_nuisance
-from mespot.simulate.render import NOISE_TILE_PX, HeadPose, Instant, Light, Sensor
+from mespot.simulate.render import HeadPose, Instant, Light, Sensor
 from mespot.simulate.timing import TimeCourse, draw_course, draw_intensity
 
 _FACE_SHARE = (0.17, 0.41)
@@ -102,7 +103,7 @@ class Scene:
         return strengths
 
     def instants(self, fields: FaceFields) -> Sequence[Instant]:
-        """What is to be drawn in each frame."""
+        """Return what is to be drawn in each frame."""
         skin = self.skin(fields)
         edges = edge_motion(skin)
         nuisance = self.nuisance
@@ -237,7 +238,3 @@ def _noise_tiles(rng: np.random.Generator) -> Float32:
     shared = float(rng.uniform(0.0, 0.9))
     tiles = (1 - shared) * tiles + shared * tiles.mean(axis=-1, keepdims=True)
     return np.asarray(tiles / tiles.std(), np.float32)
-
-
-ACTION_ORDER = tuple(ACTIONS)
-"""Action units in the order of the axis A."""

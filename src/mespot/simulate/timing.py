@@ -135,6 +135,9 @@ def draw_course(rng: np.random.Generator, kind: Kind, start_s: float, fps: float
 
 
 def draw_intensity(rng: np.random.Generator, kind: Kind, limit_px: float) -> float:
-    """Draw the greatest apex displacement in px at 224, log-uniform in 0.3-2.5 (ME) or 1.5-10 (MaE), at most ``limit_px``."""
+    """Draw the greatest apex displacement, px at 224.
+
+    It is log-uniform in 0.3 to 2.5 (ME) or 1.5 to 10 (MaE), and at most ``limit_px``.
+    """
     low, high = (0.3, 2.5) if kind is Kind.ME else (1.5, 10.0)
     return float(math.exp(rng.uniform(math.log(low), math.log(max(low * 1.2, min(high, limit_px))))))

@@ -70,17 +70,38 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
     NMS acts within a kind, so the best thresholds of the kinds are independent; with ``top_fraction`` they are chosen
     with both kinds at the same threshold.
     """
-    was_training = network.training
-    network.eval()
-    try:
-        candidates = [video_candidates(network, sample, config) for sample in samples]
-    finally:
-        network.train(was_training)
+    candidates = _all_candidates(network, samples, config)
     sweep = [
         _score(samples, candidates, _with_thresholds(config.spotting, threshold, threshold)) for threshold in THRESHOLDS
     ]
     me, mae = (_best([getattr(scores, kind).f1 for scores in sweep]) for kind in ("me", "mae"))
     return Validation(me, mae, _score(samples, candidates, _with_thresholds(config.spotting, me, mae)))
+
+
+def score_samples(network: Network, samples: Sequence[Sample], config: Config, *, iou: float = 0.5) -> Scores:
+    """Return the pooled scores of a network on whole videos, at the thresholds of ``config.spotting``.
+
+    Parameters
+    ----------
+    network : Network
+        Is left in the mode (training or not) in which it came.
+    samples : sequence of Sample
+        Whole videos.
+    config : Config
+        ``config.spotting`` is used as it stands.
+    iou : float
+        Least intersection over union of a true positive.
+    """
+    return _score(samples, _all_candidates(network, samples, config), config.spotting, iou)
+
+
+def _all_candidates(network: Network, samples: Sequence[Sample], config: Config) -> list[Candidates]:
+    was_training = network.training
+    network.eval()
+    try:
+        return [video_candidates(network, sample, config) for sample in samples]
+    finally:
+        network.train(was_training)
 
 
 def _best(f1: Sequence[float]) -> float:
@@ -113,12 +134,14 @@ def detections(candidates: Candidates, sample: Sample, spotting: SpottingConfig)
     return found
 
 
-def _score(samples: Sequence[Sample], candidates: Sequence[Candidates], spotting: SpottingConfig) -> Scores:
+def _score(
+    samples: Sequence[Sample], candidates: Sequence[Candidates], spotting: SpottingConfig, iou: float = 0.5
+) -> Scores:
     total = Scores()
     for sample, found in zip(samples, candidates, strict=True):
         frame_s = float(np.polyfit(sample.streams.frames, sample.streams.times_s, 1)[0])
         detected = detections(found, sample, spotting)
-        total += score_video(reference=sample.expressions, detected=detected, frame_s=frame_s)
+        total += score_video(reference=sample.expressions, detected=detected, iou=iou, frame_s=frame_s)
     return total
 
 

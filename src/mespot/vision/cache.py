@@ -32,7 +32,7 @@ def video_digest(path: Path) -> str:
 
 def cache_path(folder: Path, video: Path, config: Config) -> Path:
     """Return where the streams of ``video`` lie in ``folder``."""
-    key = f"{STAGE_VERSION}-{video_digest(video)}-{config.feature_digest()}-{config.face.subject}"
+    key = f"{STAGE_VERSION}-{video_digest(video)}-{config.streams_digest()}"
     return folder / f"{video.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.safetensors"
 
 

@@ -174,7 +174,7 @@ def _shrink(images: Float32, side_px: int) -> Float32:
     if side % side_px == 0:
         factor = side // side_px
         shape = (len(images), side_px, factor, side_px, factor, images.shape[3])
-        return images.reshape(shape).mean(axis=(2, 4), dtype=np.float32)
+        return np.asarray(images.reshape(shape).mean(axis=(2, 4), dtype=np.float32))
     return np.stack([cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_AREA) for image in images])
 
 
@@ -186,7 +186,6 @@ def encode_features(
     *,
     context_frames: int,
     landmarks: Float32,
-    on_rows: Callable[[int], None] | None = None,
 ) -> Features:
     """Run the backbone over a video's streams in long overlapping chunks.
 
@@ -205,8 +204,6 @@ def encode_features(
         Half the receptive field of the backbone, a multiple of the largest stride.
     landmarks : (K, 2) float32
         A typical face in px of the crop, kept with the features.
-    on_rows : callable, optional
-        Receives the number of rows finished so far.
     """
     step = config.chunk_frames
     kept: list[list[tuple[Float32, Float32]]] = []
@@ -221,8 +218,6 @@ def encode_features(
             begin += step
             drop = max(0, begin - context_frames - held_from)
             held, held_from = _tail(held, drop), held_from + drop
-            if on_rows:
-                on_rows(begin)
     if held is None:
         raise ValueError("no rows to encode")
     while begin < held_from + len(held):
@@ -231,7 +226,11 @@ def encode_features(
         begin = stop
     whole = Streams.join(tracks)
     levels = tuple(
-        Level(*(np.concatenate([part[index][item] for part in kept]) for item in (0, 1)), grid)
+        Level(
+            vectors=np.concatenate([part[index][0] for part in kept]),
+            attention=np.concatenate([part[index][1] for part in kept]),
+            grid=grid,
+        )
         for index, grid in enumerate(grids)
     )
     return Features(levels, whole.frames, whole.times_s, whole.present, whole.motion, landmarks)

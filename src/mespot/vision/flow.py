@@ -17,6 +17,8 @@ from mespot.vision import tvl1 as kernels
 
 LEAST_SIDE_PX = 8
 """Smallest picture side for which a flow is estimated."""
+MOST_SIDE_PX = 16384
+"""Largest one: the kernels count in 16 bits."""
 _PITCH_STEP = 256  # kernels are compiled once per row pitch, so pitches come in steps
 
 
@@ -42,16 +44,16 @@ def tvl1(
     Raises
     ------
     ValueError
-        The shapes differ, a side is shorter than 8 px, or a value is not finite.
+        The shapes differ, a side is shorter than 8 or longer than 16384 px, or a value is not finite.
     TypeError
         The pictures are neither uint8 nor float32.
 
     Notes
     -----
     Zach, Pock, Bischof, "A duality based approach for realtime TV-L1 optical flow", DAGM 2007,
-    doi:10.1007/978-3-540-74936-3_22, with the parameters, the pyramid, the median filter and the stopping rule of OpenCV's
-    ``DualTVL1OpticalFlow``. It differs from OpenCV in two points: positions are not rounded to 1/32 px when a picture
-    is warped, and a warp repeats the edge of the picture where OpenCV reads black.
+    doi:10.1007/978-3-540-74936-3_22, with the parameters, pyramid, median filter and stopping rule of OpenCV's
+    ``DualTVL1OpticalFlow``, which it follows to rounding but for one point: positions are not rounded to 1/32 px when a
+    picture is warped. The problem is not convex, so rounding grows to about 0.01 px over the warps of noisy pictures.
 
     Examples
     --------
@@ -160,7 +162,9 @@ def subtract_nose_mean(flow: Float32, nose_mask: npt.NDArray[np.bool_]) -> Float
     """
     rows, _, height, width = flow.shape
     if nose_mask.shape not in ((height, width), (rows, height, width)):
-        raise ValueError(f"the nose mask must be ({height}, {width}) or ({rows}, {height}, {width}), got {nose_mask.shape}")
+        raise ValueError(
+            f"the nose mask must be ({height}, {width}) or ({rows}, {height}, {width}), got {nose_mask.shape}"
+        )
     masks = np.broadcast_to(nose_mask, (rows, height, width))
     result = flow.copy()
     for row, mask in enumerate(masks):
@@ -171,9 +175,11 @@ def subtract_nose_mean(flow: Float32, nose_mask: npt.NDArray[np.bool_]) -> Float
 
 def _check_pictures(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> None:
     if first.ndim not in (2, 3) or first.shape != second.shape:
-        raise ValueError(f"two (H, W) or (N, H, W) pictures of one shape are needed, got {first.shape} and {second.shape}")
-    if min(first.shape[-2:]) < LEAST_SIDE_PX:
-        raise ValueError(f"pictures must be at least {LEAST_SIDE_PX} px on each side, got {first.shape[-2:]}")
+        raise ValueError(
+            f"two (H, W) or (N, H, W) pictures of one shape are needed, got {first.shape} and {second.shape}"
+        )
+    if min(first.shape[-2:]) < LEAST_SIDE_PX or max(first.shape[-2:]) > MOST_SIDE_PX:
+        raise ValueError(f"pictures must have sides of {LEAST_SIDE_PX} to {MOST_SIDE_PX} px, got {first.shape[-2:]}")
     for picture in (first, second):
         if picture.dtype not in (np.uint8, np.float32):
             raise TypeError(f"pictures must be uint8 or float32 in 0 to 255, got {picture.dtype}")
@@ -209,7 +215,7 @@ class _Scratch:
         pitch = -(-(padded + kernels.LANES) // _PITCH_STEP) * _PITCH_STEP + kernels.LANES
         state, image, work = _records(pitch)
         self.arrays = (
-            np.empty((2, scales, height, width), np.float32),
+            np.empty((2, scales, height * width), np.float32),
             _aligned(height + 2 * kernels.IMAGE_EDGE, image),
             _aligned(height + 2 * kernels.EDGE, state),
             _aligned(1, work),

@@ -1,9 +1,10 @@
-"""Compiled kernels of TV-L1 optical flow: one image pair, one thread, no temporaries.
+"""Compiled kernels of TV-L1 optical flow: one pair of pictures, one thread, no temporaries.
 
-Everything that belongs to a picture row lives in one record (`row_dtype`): a row with all its planes is contiguous,
-stays in the first cache levels, and is reused by all scales. Because the offsets of a record are constants, the
-compiler sees that planes do not overlap, and turns the loops over columns into SIMD without run-time checks. The primal
-and the dual update run in the same sweep over the rows, the dual one row behind.
+Everything that belongs to a picture row lives in one record (`row_dtypes`): a row with all its planes is contiguous,
+stays in the first cache levels, and is reused by all scales. Because the offsets in a record are constants, the
+compiler sees that planes do not overlap, and turns the loops over columns into SIMD without run-time checks. The
+primal and the dual update run in the same sweep, the dual one row behind. The kernels are in one module because
+Numba's cache on disk notices a change of the module that it compiled, but not of one that this module imports.
 """
 
 from __future__ import annotations
@@ -17,60 +18,72 @@ import numpy as np
 LANES = 16
 """float32 values of a 512-bit register; rows are padded to a multiple of it, and begin after one."""
 EDGE = 2
-"""State rows above and below the picture."""
-IMAGE_EDGE = 4
-"""Rows above (and below) a warped picture that repeat its edge: the reach of the bicubic kernel."""
+"""State rows above and below the picture: the reach of the median filter."""
+IMAGE_EDGE = 5
+"""Black rows above and below a warped picture: the reach of the bicubic kernel."""
 
 _ZERO = np.float32(0)
 _HALF = np.float32(0.5)
 _ONE = np.float32(1)
 _TWO = np.float32(2)
 _THREE = np.float32(3)
-_CUBIC = np.float32(-0.75)
-_TINY = np.float32(1e-7)
+_CUBIC = np.float32(-0.75)  # OpenCV's; Keys 1981 has -0.5
+_TINY = np.float32(1.2e-7)  # squared slope below which a pixel says nothing about motion
 
-# Sums may be reordered (the stopping sum becomes SIMD) but NaN and infinity keep their meaning.
+# Sums may be reordered (the stopping sum becomes SIMD), but NaN and infinity keep their meaning.
 _FAST = {"contract", "reassoc", "arcp", "nsz"}
 
+Rows = Any
+"""Records of `row_dtypes`, or a plane of float32."""
+Scalar = np.float32
 
-def _compile(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+
+def _compile(**options: bool) -> Callable[[Callable[..., Any]], Any]:
+    settings: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy", "boundscheck": False, **options}
+
     def decorate(function: Callable[..., Any]) -> Any:
-        common = {"nogil": True, "fastmath": _FAST, "error_model": "numpy", "boundscheck": False, **options}
         try:
-            return numba.njit(cache=True, **common)(function)
+            return numba.njit(cache=True, **settings)(function)
         except RuntimeError:  # no folder for the cache can be written: compile in every process
-            return numba.njit(**common)(function)
+            return numba.njit(**settings)(function)
 
     return decorate
 
 
-def row_dtypes(pitch: int) -> tuple[np.dtype[Any], np.dtype[Any], np.dtype[Any]]:
-    """Return the records of one row of the solver's state, of the warped picture, and of one row's scratch.
+_kernel = _compile(no_cfunc_wrapper=True)
+_inline = _compile(no_cfunc_wrapper=True, no_cpython_wrapper=True, forceinline=True)
 
-    ``pitch`` is the number of float32 values of a plane's row: `LANES`, the padded width, and at least one more.
+
+def row_dtypes(pitch: int) -> tuple[np.dtype[Any], np.dtype[Any], np.dtype[Any]]:
+    """Return the records of one row of the solver's state, of the warped picture, and of scratch.
+
+    ``pitch`` is the number of float32 values of a plane's row, at least the padded width and twice `LANES`.
     """
-    real = np.float32
-    state = [("u", real, (2, pitch)), ("px", real, (2, pitch)), ("py", real, (2, pitch)), ("slope", real, (2, pitch))]
-    state += [("rho", real, (pitch,)), ("inverse", real, (pitch,)), ("spare", real, (pitch,))]
-    work = [("theta", real, (pitch,)), ("at", real, (2, pitch)), ("warped", real, (3, pitch)), ("rank", real, (5, pitch))]
+    one, two = (np.float32, (pitch,)), (np.float32, (2, pitch))
+    state = [("u", *two), ("px", *two), ("py", *two), ("slope", *two), ("rho", *one), ("inverse", *one)]
+    work = [("theta", *one), ("at", *two), ("warped", np.float32, (3, pitch)), ("rank", np.float32, (5, pitch))]
     return (
-        np.dtype(state),
-        np.dtype([("planes", real, (3, pitch))]),
+        np.dtype([*state, ("spare", *one)]),
+        np.dtype([("planes", np.float32, (3, pitch))]),
         np.dtype([*work, ("cell", np.int32, (2, pitch))]),
     )
 
 
-_kernel = _compile()
-_inline = _compile(forceinline=True)
+@_inline
+def _count(n: int) -> int:
+    # A number below 2**16 shows the compiler that no index is negative, so none wraps round and loops can be SIMD.
+    return n & 0xFFFF
 
 
 @_inline
-def _sort2(a, b):
+def _sort2(a: Scalar, b: Scalar) -> tuple[Scalar, Scalar]:
     return min(a, b), max(a, b)
 
 
 @_inline
-def _sort5(a, b, c, d, e):
+def _sort5(
+    a: Scalar, b: Scalar, c: Scalar, d: Scalar, e: Scalar
+) -> tuple[Scalar, Scalar, Scalar, Scalar, Scalar]:  # the compiler drops what a caller does not use
     a, b = _sort2(a, b)
     d, e = _sort2(d, e)
     c, e = _sort2(c, e)
@@ -84,168 +97,121 @@ def _sort5(a, b, c, d, e):
 
 
 @_inline
-def _median3(a, b, c):
-    low, high = _sort2(a, b)
-    return max(low, min(high, c))
-
-
-@_kernel
-def _repeat_edges(state, k, height, width):
-    for r in range(EDGE):
-        state[r].u[k, :] = state[EDGE].u[k, :]
-        state[EDGE + height + r].u[k, :] = state[EDGE + height - 1].u[k, :]
-
-
-@_inline
-def _median_row5(state, k, work, r, width, padded):
-    for i in range(padded & 0xFFFF):
+def _rank_columns(state: Rows, k: int, work: Rows, r: int, width: int, padded: int) -> None:
+    top = _count(r - 2)
+    for i in range(_count(padded)):
         c = i + LANES
         v0, v1, v2, v3, v4 = _sort5(
-            state[r - 2].u[k, c], state[r - 1].u[k, c], state[r].u[k, c], state[r + 1].u[k, c], state[r + 2].u[k, c]
+            state[top].u[k, c],
+            state[top + 1].u[k, c],
+            state[top + 2].u[k, c],
+            state[top + 3].u[k, c],
+            state[top + 4].u[k, c],
         )
         work.rank[0, c] = v0
         work.rank[1, c] = v1
         work.rank[2, c] = v2
         work.rank[3, c] = v3
         work.rank[4, c] = v4
-    for q in range(5):
-        for j in range(1, 3):
-            work.rank[q, LANES - j] = work.rank[q, LANES]
-            work.rank[q, LANES + width - 1 + j] = work.rank[q, LANES + width - 1]
+    last = LANES + width - 1
+    for rank in range(5):
+        for beyond in range(1, 3):
+            work.rank[rank, LANES - beyond] = work.rank[rank, LANES]
+            work.rank[rank, last + beyond] = work.rank[rank, last]
+
+
+@_inline
+def _median_of_ranks(row: Rows, s: Rows, padded: int) -> None:
     # The rows of ranks are sorted too; 13 of the 25 can still be the median, and of their three antidiagonals only
     # the greatest of the first, the median of the second and the least of the third.
-    s = work.rank
-    for i in range(padded & 0xFFFF):
+    for i in range(_count(padded)):
         c = i + LANES
         _, _, _, a4, a5 = _sort5(s[0, c - 2], s[0, c - 1], s[0, c], s[0, c + 1], s[0, c + 2])
         _, _, b3, b4, b5 = _sort5(s[1, c - 2], s[1, c - 1], s[1, c], s[1, c + 1], s[1, c + 2])
         _, c2, c3, c4, _ = _sort5(s[2, c - 2], s[2, c - 1], s[2, c], s[2, c + 1], s[2, c + 2])
         d1, d2, d3, _, _ = _sort5(s[3, c - 2], s[3, c - 1], s[3, c], s[3, c + 1], s[3, c + 2])
         e1, e2, _, _, _ = _sort5(s[4, c - 2], s[4, c - 1], s[4, c], s[4, c + 1], s[4, c + 2])
-        low = max(max(a4, b3), max(c2, d1))
-        high = min(min(b5, c4), min(d3, e2))
         _, _, middle, _, _ = _sort5(a5, b4, c3, d2, e1)
-        state[r].spare[c] = _median3(low, middle, high)
-
-
-@_inline
-def _copy_spare(state, k, height, width):
-    for r in range(EDGE, EDGE + height):
-        for c in range(LANES, LANES + width):
-            state[r].u[k, c] = state[r].spare[c]
+        low, high = _sort2(max(max(a4, b3), max(c2, d1)), min(min(b5, c4), min(d3, e2)))
+        row.spare[c] = max(low, min(high, middle))
 
 
 @_kernel
-def median5(state, k, work, height, width, padded):
-    """5 x 5 median of a flow component in place, edges repeated."""
-    _repeat_edges(state, k, height, width)
-    for r in range(EDGE, EDGE + height):
-        _median_row5(state, k, work, r, width, padded)
-    _copy_spare(state, k, height, width)
+def median5(state: Rows, work: Rows, height: int, width: int, padded: int) -> None:
+    """5 x 5 median of both flow components in place, edges repeated."""
+    for k in range(2):
+        for r in range(EDGE):
+            state[r].u[k, :] = state[EDGE].u[k, :]
+            state[EDGE + height + r].u[k, :] = state[EDGE + height - 1].u[k, :]
+        for r in range(EDGE, EDGE + height):
+            _rank_columns(state, k, work, r, width, padded)
+            _median_of_ranks(state[r], work.rank, padded)
+        for r in range(EDGE, EDGE + height):
+            state[r].u[k, LANES : LANES + width] = state[r].spare[LANES : LANES + width]
 
 
 @_inline
-def _sort3(a, b, c):
-    a, b = _sort2(a, b)
-    b, c = _sort2(b, c)
-    a, b = _sort2(a, b)
-    return a, b, c
-
-
-@_kernel
-def median3(state, k, height, width, padded):
-    """3 x 3 median of a flow component in place, edges repeated."""
-    _repeat_edges(state, k, height, width)
-    for r in range(height + 2 * EDGE):
-        state[r].u[k, LANES - 1] = state[r].u[k, LANES]
-        state[r].u[k, LANES + width] = state[r].u[k, LANES + width - 1]
-    for r in range(EDGE, EDGE + height):
-        for i in range(padded & 0xFFFF):
-            c = i + LANES
-            l1, m1, h1 = _sort3(state[r - 1].u[k, c - 1], state[r].u[k, c - 1], state[r + 1].u[k, c - 1])
-            l2, m2, h2 = _sort3(state[r - 1].u[k, c], state[r].u[k, c], state[r + 1].u[k, c])
-            l3, m3, h3 = _sort3(state[r - 1].u[k, c + 1], state[r].u[k, c + 1], state[r + 1].u[k, c + 1])
-            state[r].spare[c] = _median3(max(l1, max(l2, l3)), _median3(m1, m2, m3), min(h1, min(h2, h3)))
-    _copy_spare(state, k, height, width)
-
-
-@_inline
-def _update_flow(state, work, threshold, r, padded):
+def _sweep_row(state: Rows, theta: Rows, threshold: Scalar, taut: Scalar, r: int, padded: int) -> Scalar:
+    # The primal update of row r and, with its outcome still in registers, the dual update of the row above.
     error = _ZERO
-    row = state[r]
-    up = state[r - 1]
-    for i in range(padded & 0xFFFF):
+    above = _count(r - 1)
+    up = state[above]
+    row = state[above + 1]
+    for i in range(_count(padded)):
         c = i + LANES
-        a = row.u[0, c]
-        b = row.u[1, c]
-        wx = row.slope[0, c]
-        wy = row.slope[1, c]
-        rho = (row.rho[c] + wx * a + wy * b) * row.inverse[c]
-        shift = min(max(rho, -threshold), threshold)
-        div1 = row.px[0, c] - row.px[0, c - 1] + row.py[0, c] - up.py[0, c]
-        div2 = row.px[1, c] - row.px[1, c - 1] + row.py[1, c] - up.py[1, c]
-        d1 = work.theta[c] * div1 - shift * wx
-        d2 = work.theta[c] * div2 - shift * wy
-        row.u[0, c] = a + d1
-        row.u[1, c] = b + d2
-        error += d1 * d1 + d2 * d2
+        u = row.u[0, c]
+        v = row.u[1, c]
+        rho = (row.rho[c] + row.slope[0, c] * u + row.slope[1, c] * v) * row.inverse[c]
+        step = min(max(rho, -threshold), threshold)
+        qu = up.py[0, c]
+        qv = up.py[1, c]
+        du = theta[c] * (row.px[0, c] - row.px[0, c - 1] + (row.py[0, c] - qu)) - step * row.slope[0, c]
+        dv = theta[c] * (row.px[1, c] - row.px[1, c - 1] + (row.py[1, c] - qv)) - step * row.slope[1, c]
+        u += du
+        v += dv
+        row.u[0, c] = u
+        row.u[1, c] = v
+        error += du * du + dv * dv
+        ux = up.u[0, c + 1] - up.u[0, c]
+        uy = u - up.u[0, c]
+        vx = up.u[1, c + 1] - up.u[1, c]
+        vy = v - up.u[1, c]
+        gu = _ONE + taut * np.sqrt(ux * ux + uy * uy)
+        gv = _ONE + taut * np.sqrt(vx * vx + vy * vy)
+        inverse = _ONE / (gu * gv)  # one division for the two
+        up.px[0, c] = (up.px[0, c] + taut * ux) * (inverse * gv)
+        up.py[0, c] = (qu + taut * uy) * (inverse * gv)
+        up.px[1, c] = (up.px[1, c] + taut * vx) * (inverse * gu)
+        up.py[1, c] = (qv + taut * vy) * (inverse * gu)
     return error
 
 
-@_inline
-def _update_dual(state, taut, r, padded):
-    row = state[r]
-    down = state[r + 1]
-    for i in range(padded & 0xFFFF):
-        c = i + LANES
-        x1 = row.u[0, c + 1] - row.u[0, c]
-        y1 = down.u[0, c] - row.u[0, c]
-        x2 = row.u[1, c + 1] - row.u[1, c]
-        y2 = down.u[1, c] - row.u[1, c]
-        g1 = _ONE + taut * np.sqrt(x1 * x1 + y1 * y1)
-        g2 = _ONE + taut * np.sqrt(x2 * x2 + y2 * y2)
-        inverse = _ONE / (g1 * g2)  # one division for the two
-        i1 = inverse * g2
-        i2 = inverse * g1
-        row.px[0, c] = (row.px[0, c] + taut * x1) * i1
-        row.py[0, c] = (row.py[0, c] + taut * y1) * i1
-        row.px[1, c] = (row.px[1, c] + taut * x2) * i2
-        row.py[1, c] = (row.py[1, c] + taut * y2) * i2
-
-
 @_kernel
-def iterate(state, work, height, width, padded, threshold, taut):
+def iterate(state: Rows, theta: Rows, height: int, width: int, padded: int, threshold: Scalar, taut: Scalar) -> Scalar:
     """One primal-dual iteration; returns the summed squared change of the flow."""
+    below = EDGE + height
     error = _ZERO
-    end = LANES + width
-    last = EDGE + height - 1
-    for r in range(EDGE, EDGE + height):
-        error += _update_flow(state, work, threshold, r, padded)
-        for k in range(2):
-            state[r].u[k, end] = state[r].u[k, end - 1]  # no gradient across the edge
-        if r > EDGE:
-            _update_dual(state, taut, r - 1, padded)
-    for i in range(padded & 0xFFFF):
-        c = i + LANES
-        state[last + 1].u[0, c] = state[last].u[0, c]
-        state[last + 1].u[1, c] = state[last].u[1, c]
-    _update_dual(state, taut, last, padded)
+    for r in range(EDGE, below):
+        # Above the first row is nothing to update: with a step of zero the dual variable stays.
+        error += _sweep_row(state, theta, threshold, taut if r > EDGE else _ZERO, r, padded)
+        for k in range(2):  # no gradient across the right edge
+            state[r].u[k, LANES + width] = state[r].u[k, LANES + width - 1]
+    state[below].u[:] = state[below - 1].u[:]  # nor across the lower one
+    _sweep_row(state, theta, threshold, taut, below, padded)
     return error
 
 
 @_inline
-def _cubic(t):
-    # Weights of the four samples around a point t in [0, 1) behind the second one (Keys 1981, a = -0.75).
+def _cubic(t: Scalar) -> tuple[Scalar, Scalar, Scalar, Scalar]:
+    # Weights of the four samples around a point t in [0, 1) behind the second one.
     s = _ONE - t
-    a = _CUBIC * t * s * s
     b = ((_CUBIC + _TWO) * t - (_CUBIC + _THREE)) * t * t + _ONE
     c = ((_CUBIC + _TWO) * s - (_CUBIC + _THREE)) * s * s + _ONE
-    d = _CUBIC * s * t * t
-    return a, b, c, d
+    return _CUBIC * t * s * s, b, c, _CUBIC * s * t * t
 
 
 @_inline
-def _cubic_of_five(t):
+def _cubic_of_five(t: Scalar) -> tuple[Scalar, Scalar, Scalar, Scalar, Scalar]:
     # The same for t in [0, 2): five samples, so that neighbours on both sides of a whole shift share their samples.
     late = t >= _ONE
     a, b, c, d = _cubic(t - _ONE if late else t)
@@ -253,246 +219,256 @@ def _cubic_of_five(t):
 
 
 @_inline
-def _tap(row, plane, c, x0, x1, x2, x3, x4):
-    s = row.planes
-    return (
-        x0 * s[plane, c] + x1 * s[plane, c + 1] + x2 * s[plane, c + 2] + x3 * s[plane, c + 3] + x4 * s[plane, c + 4]
-    )
+def _along_row(s: Rows, k: int, c: int, x0: Scalar, x1: Scalar, x2: Scalar, x3: Scalar, x4: Scalar) -> Scalar:
+    return x0 * s[k, c] + x1 * s[k, c + 1] + x2 * s[k, c + 2] + x3 * s[k, c + 3] + x4 * s[k, c + 4]
 
 
 @_kernel
-def _sample(image, work, r, begin, end, right, down):
-    x_base = np.float32(right)
-    y_base = np.float32(down)
-    j = r + down
-    begin &= 0xFFFF
-    source = (begin + right - 1) & 0xFFFF
-    for m in range((end - begin) & 0xFFFF):
-        c = m + begin
-        x0, x1, x2, x3, x4 = _cubic_of_five(work.at[0, c] - x_base)
-        y0, y1, y2, y3, y4 = _cubic_of_five(work.at[1, c] - y_base)
-        i = m + source
-        for plane in range(3):
-            work.warped[plane, c] = (
-                y0 * _tap(image[j - 1], plane, i, x0, x1, x2, x3, x4)
-                + y1 * _tap(image[j], plane, i, x0, x1, x2, x3, x4)
-                + y2 * _tap(image[j + 1], plane, i, x0, x1, x2, x3, x4)
-                + y3 * _tap(image[j + 2], plane, i, x0, x1, x2, x3, x4)
-                + y4 * _tap(image[j + 3], plane, i, x0, x1, x2, x3, x4)
+def _sample(image: Rows, work: Rows, r: int, begin: int, end: int, right: int, down: int) -> None:
+    # Columns begin to end of a row, all displaced by right to right + 2 and down to down + 2 px.
+    first = _count(begin)
+    source = _count(begin + right - 1)
+    top = _count(r + down - 1)
+    for i in range(_count(end - begin)):
+        x0, x1, x2, x3, x4 = _cubic_of_five(work.at[0, i + first] - Scalar(right))
+        y0, y1, y2, y3, y4 = _cubic_of_five(work.at[1, i + first] - Scalar(down))
+        for k in range(3):
+            work.warped[k, i + first] = (
+                y0 * _along_row(image[top].planes, k, i + source, x0, x1, x2, x3, x4)
+                + y1 * _along_row(image[top + 1].planes, k, i + source, x0, x1, x2, x3, x4)
+                + y2 * _along_row(image[top + 2].planes, k, i + source, x0, x1, x2, x3, x4)
+                + y3 * _along_row(image[top + 3].planes, k, i + source, x0, x1, x2, x3, x4)
+                + y4 * _along_row(image[top + 4].planes, k, i + source, x0, x1, x2, x3, x4)
             )
 
 
 @_inline
-def _find_targets(row, work, r, height, width, padded):
-    above = np.float32(EDGE - 1 - r)
-    below = np.float32(EDGE + height - r)
-    for i in range(width & 0xFFFF):
-        c = i + LANES
-        left = np.float32(LANES - 1 - c)
-        right = np.float32(LANES + width - c)
-        x = min(max(row.u[0, c], left), right)
-        y = min(max(row.u[1, c], above), below)
-        work.at[0, c] = x
-        work.at[1, c] = y
-        work.cell[0, c] = np.int32(np.floor(x))
-        work.cell[1, c] = np.int32(np.floor(y))
-    last = LANES + width - 1
+def _find_targets(row: Rows, work: Rows, r: int, height: int, width: int, padded: int) -> None:
+    # Displacements, held to 2 px beyond the picture where all is black, and their whole parts.
+    above = Scalar(EDGE - 2 - r)
+    below = Scalar(EDGE + height + 1 - r)
+    for i in range(_count(width)):
+        x = min(max(row.u[0, i + LANES], Scalar(-2 - i)), Scalar(width + 1 - i))
+        y = min(max(row.u[1, i + LANES], above), below)
+        work.at[0, i + LANES] = x
+        work.at[1, i + LANES] = y
+        work.cell[0, i + LANES] = np.int32(np.floor(x))
+        work.cell[1, i + LANES] = np.int32(np.floor(y))
     for k in range(2):
-        for c in range(LANES + width, LANES + padded):
-            work.at[k, c] = work.at[k, last]
-            work.cell[k, c] = work.cell[k, last]
+        work.at[k, LANES + width : LANES + padded] = work.at[k, LANES + width - 1]
+        work.cell[k, LANES + width : LANES + padded] = work.cell[k, LANES + width - 1]
 
 
 @_inline
-def _range(work, k, begin):
-    low = work.cell[k, begin]
-    high = low
-    begin &= 0xFFFF
+def _widen(cell: Rows, k: int, begin: int, low: int, high: int) -> tuple[int, int]:
+    begin = _count(begin)
     for i in range(LANES):
-        c = begin + i
-        low = min(low, work.cell[k, c])
-        high = max(high, work.cell[k, c])
+        low = min(low, cell[k, begin + i])
+        high = max(high, cell[k, begin + i])
     return low, high
 
 
 @_kernel
-def _sample_row(image, work, r, padded):
-    # Blocks whose whole-pixel shifts differ by one at most are one run of straight-line SIMD, without gathers.
+def _sample_row(image: Rows, work: Rows, r: int, padded: int) -> None:
+    # Blocks whose whole displacements differ by one at most make one run of SIMD without gathers.
     begin = LANES
-    row = r - EDGE + IMAGE_EDGE
     while begin < LANES + padded:
-        low_x, high_x = _range(work, 0, begin)
-        low_y, high_y = _range(work, 1, begin)
-        end = begin + LANES
-        if high_x - low_x > 1 or high_y - low_y > 1:
-            for c in range(begin, end):
-                _sample(image, work, row, c, c + 1, work.cell[0, c], work.cell[1, c])
-            begin = end
-            continue
+        left = right = work.cell[0, begin]
+        up = down = work.cell[1, begin]
+        end = begin
         while end < LANES + padded:
-            low, high = _range(work, 0, end)
-            least_x, most_x = min(low_x, low), max(high_x, high)
-            low, high = _range(work, 1, end)
-            least_y, most_y = min(low_y, low), max(high_y, high)
-            if most_x - least_x > 1 or most_y - least_y > 1:
+            next_left, next_right = _widen(work.cell, 0, end, left, right)
+            next_up, next_down = _widen(work.cell, 1, end, up, down)
+            if next_right - next_left > 1 or next_down - next_up > 1:
                 break
-            low_x, high_x, low_y, high_y = least_x, most_x, least_y, most_y
+            left, right, up, down = next_left, next_right, next_up, next_down
             end += LANES
-        _sample(image, work, row, begin, end, low_x, low_y)
-        begin = end
+        if end > begin:
+            _sample(image, work, r, begin, end, int(left), int(up))
+            begin = end
+        else:  # a tear in the flow: pixel by pixel
+            for c in range(begin, begin + LANES):
+                _sample(image, work, r, c, c + 1, int(work.cell[0, c]), int(work.cell[1, c]))
+            begin += LANES
 
 
 @_inline
-def _linearise(row, work, first, r, width, padded):
-    for i in range(width & 0xFFFF):
+def _linearise(row: Rows, warped: Rows, first: Rows, width: int) -> None:
+    for i in range(_count(width)):
         c = i + LANES
-        wx = work.warped[1, c]
-        wy = work.warped[2, c]
-        grad = wx * wx + wy * wy
+        wx = warped[1, c]
+        wy = warped[2, c]
+        square = wx * wx + wy * wy
         row.slope[0, c] = wx
         row.slope[1, c] = wy
-        row.inverse[c] = _ONE / grad if grad > _TINY else _ZERO
-        row.rho[c] = work.warped[0, c] - wx * row.u[0, c] - wy * row.u[1, c] - first[r - EDGE, c - LANES]
-    for c in range(LANES + width, LANES + padded):
-        row.slope[0, c] = _ZERO
-        row.slope[1, c] = _ZERO
-        row.inverse[c] = _ZERO
-        row.rho[c] = _ZERO
+        row.inverse[c] = _ONE / square if square > _TINY else _ZERO
+        row.rho[c] = warped[0, c] - wx * row.u[0, c] - wy * row.u[1, c] - first[i]
 
 
 @_kernel
-def warp(state, first, image, work, height, width, padded):
-    """Linearise the brightness difference around the present flow (bicubic)."""
+def warp(state: Rows, first: Rows, image: Rows, work: Rows, height: int, width: int, padded: int) -> None:
+    """Linearise the brightness difference around the present flow."""
     for r in range(EDGE, EDGE + height):
         _find_targets(state[r], work, r, height, width, padded)
-        _sample_row(image, work, r, padded)
-        _linearise(state[r], work, first, r, width, padded)
+        _sample_row(image, work, r - EDGE + IMAGE_EDGE, padded)
+        _linearise(state[r], work.warped, first[r - EDGE], width)
 
 
 @_kernel
-def prepare(second, image, height, width, padded):
-    """Copy a picture and its centred gradients beside each other, edges repeated."""
-    for r in range(-IMAGE_EDGE, height + IMAGE_EDGE):
-        j = min(max(r, 0), height - 1)
-        up = max(j - 1, 0)
-        down = min(j + 1, height - 1)
-        row = image[r + IMAGE_EDGE]
-        for c in range(1, width - 1):
-            row.planes[0, c + LANES] = second[j, c]
-            row.planes[1, c + LANES] = _HALF * (second[j, c + 1] - second[j, c - 1])
-            row.planes[2, c + LANES] = _HALF * (second[down, c] - second[up, c])
-        for c in (0, width - 1):
-            row.planes[0, c + LANES] = second[j, c]
-            row.planes[1, c + LANES] = _HALF * (second[j, min(c + 1, width - 1)] - second[j, max(c - 1, 0)])
-            row.planes[2, c + LANES] = _HALF * (second[down, c] - second[up, c])
-        for plane in range(3):
-            row.planes[plane, :LANES] = row.planes[plane, LANES]
-            row.planes[plane, LANES + width :] = row.planes[plane, LANES + width - 1]
+def _prepare(second: Rows, image: Rows, height: int, width: int) -> None:
+    # A picture and its centred gradients beside each other, black around.
+    for r in range(height + 2 * IMAGE_EDGE):
+        image[r].planes[:] = _ZERO
+    for r in range(height):
+        planes = image[r + IMAGE_EDGE].planes
+        up = second[max(r - 1, 0)]
+        down = second[min(r + 1, height - 1)]
+        for c in range(width):
+            left = second[r, max(c - 1, 0)]
+            right = second[r, min(c + 1, width - 1)]
+            planes[0, c + LANES] = second[r, c]
+            planes[1, c + LANES] = _HALF * (right - left)
+            planes[2, c + LANES] = _HALF * (down[c] - up[c])
 
 
 @_kernel
-def resize(source, height, width, target, new_height, new_width, scale_y, scale_x, gain):
-    """Bilinear resize, pixel centres aligned; ``scale`` is source px per target px."""
-    last_y = np.float32(height - 1)
-    last_x = np.float32(width - 1)
-    for r in range(new_height):
-        y = min(max((np.float32(r) + _HALF) * scale_y - _HALF, _ZERO), last_y)
+def _resize(source: Rows, target: Rows, scale_y: Scalar, scale_x: Scalar, gain: Scalar) -> None:
+    # Bilinear, pixel centres aligned; a scale is source px per target px.
+    height, width = source.shape
+    for r in range(target.shape[0]):
+        y = min(max((Scalar(r) + _HALF) * scale_y - _HALF, _ZERO), Scalar(height - 1))
         j = int(y)
-        k = min(j + 1, height - 1)
-        fy = y - np.float32(j)
-        for c in range(new_width):
-            x = min(max((np.float32(c) + _HALF) * scale_x - _HALF, _ZERO), last_x)
+        above = source[j]
+        below = source[min(j + 1, height - 1)]
+        fy = y - Scalar(j)
+        for c in range(target.shape[1]):
+            x = min(max((Scalar(c) + _HALF) * scale_x - _HALF, _ZERO), Scalar(width - 1))
             i = int(x)
             n = min(i + 1, width - 1)
-            fx = x - np.float32(i)
-            above = source[j, i] + fx * (source[j, n] - source[j, i])
-            under = source[k, i] + fx * (source[k, n] - source[k, i])
-            target[r, c] = gain * (above + fy * (under - above))
+            fx = x - Scalar(i)
+            a = above[i] + fx * (above[n] - above[i])
+            b = below[i] + fx * (below[n] - below[i])
+            target[r, c] = gain * (a + fy * (b - a))
 
 
 @_kernel
-def solve(first, second, flow, pyramid, image, state, works, numbers, counts):
-    """TV-L1 flow of one pair into ``flow``; the scratch arrays are those of ``Scratch``."""
-    tau, lambda_, theta, epsilon, step = numbers
-    scales, warps, inner, outer, median = counts
-    height, width = first.shape
-    pyramid[0, 0, :height, :width] = first
-    pyramid[1, 0, :height, :width] = second
-    heights = np.empty(scales, np.int64)
-    widths = np.empty(scales, np.int64)
-    heights[0] = height
-    widths[0] = width
-    levels = 1
-    back = np.float32(1.0 / step)
-    for s in range(1, scales):
-        heights[s] = int(np.rint(heights[s - 1] * step))
-        widths[s] = int(np.rint(widths[s - 1] * step))
-        for k in range(2):
-            resize(
-                pyramid[k, s - 1], heights[s - 1], widths[s - 1], pyramid[k, s], heights[s], widths[s], back, back, _ONE
-            )
-        levels = s + 1
-        if heights[s] < 16 or widths[s] < 16:
-            levels = s
-            break
-    flow[:, : heights[levels - 1], : widths[levels - 1]] = 0
-    total = 0
-    for s in range(levels - 1, -1, -1):
-        h, w = heights[s], widths[s]
-        total += h * w * _solve_level(pyramid[0, s], pyramid[1, s], flow, image, state, works[0], h, w, numbers, counts)
-        if s > 0:
-            for k in range(2):
-                _enlarge(flow[k], h, w, pyramid[0, s], heights[s - 1], widths[s - 1], back)
-    return total
-
-
-@_kernel
-def _enlarge(plane, h, w, spare, new_h, new_w, gain):
-    spare[:h, :w] = plane[:h, :w]
-    resize(spare, h, w, plane, new_h, new_w, np.float32(h / new_h), np.float32(w / new_w), gain)
-
-
-@_kernel
-def _clear(state, height):
+def _begin_level(state: Rows, work: Rows, flow: Rows, theta: Scalar) -> None:
+    _, height, width = flow.shape
     for r in range(height + 2 * EDGE):
-        state[r].u[:] = _ZERO
-        state[r].px[:] = _ZERO
-        state[r].py[:] = _ZERO
+        row = state[r]
+        row.u[:] = _ZERO
+        row.px[:] = _ZERO
+        row.py[:] = _ZERO
+        row.slope[:] = _ZERO
+        row.rho[:] = _ZERO
+        row.inverse[:] = _ZERO
+    work.theta[:] = _ZERO  # so that nothing moves in the padding
+    work.theta[LANES : LANES + width] = theta
+    for k in range(2):
+        for r in range(height):
+            state[r + EDGE].u[k, LANES : LANES + width] = flow[k, r]
 
 
 @_kernel
-def _solve_level(first, second, flow, image, state, work, h, w, numbers, counts):
+def _solve_level(first: Rows, flow: Rows, image: Rows, state: Rows, work: Rows, numbers: Any, counts: Any) -> int:
     tau, lambda_, theta, epsilon, _ = numbers
     _, warps, inner, outer, median = counts
-    padded = (w + LANES - 1) // LANES * LANES
-    limit = np.float32(epsilon * epsilon * h * w)
-    threshold = np.float32(lambda_ * theta)
-    taut = np.float32(tau / theta)
-    work.theta[:] = _ZERO
-    work.theta[LANES : LANES + w] = np.float32(theta)
-    _clear(state, h)
-    for r in range(h):
-        state[r + EDGE].u[0, LANES : LANES + w] = flow[0, r, :w]
-        state[r + EDGE].u[1, LANES : LANES + w] = flow[1, r, :w]
-    prepare(second, image, h, w, padded)
-    total = 0
+    height, width = first.shape
+    padded = (width + LANES - 1) // LANES * LANES
+    limit = Scalar(epsilon * epsilon * height * width)
+    _begin_level(state, work, flow, Scalar(theta))
+    iterations = 0
     for _ in range(warps):
-        warp(state, first, image, work, h, w, padded)
-        error = np.float32(np.inf)
-        n = 0
-        while error > limit and n < outer:
+        warp(state, first, image, work, height, width, padded)
+        error = Scalar(np.inf)
+        for _ in range(outer):
+            if error <= limit:
+                break
+            if median > 1:
+                median5(state, work, height, width, padded)
+            for _ in range(inner):
+                error = iterate(state, work.theta, height, width, padded, Scalar(lambda_ * theta), Scalar(tau / theta))
+                iterations += 1
+                if error <= limit:
+                    break
+    for k in range(2):
+        for r in range(height):
+            flow[k, r] = state[r + EDGE].u[k, LANES : LANES + width]
+    return iterations
+
+
+@_inline
+def _level(memory: Rows, height: int, width: int) -> Rows:
+    return memory[: height * width].reshape(height, width)
+
+
+@_kernel
+def _build_pyramid(pyramid: Rows, sizes: Rows, step: float) -> int:
+    # Levels until the next one would be smaller than 16 px; returns their number.
+    back = Scalar(1 / step)
+    for s in range(1, len(sizes)):
+        h, w = sizes[s - 1]
+        sizes[s, 0] = int(np.rint(h * step))
+        sizes[s, 1] = int(np.rint(w * step))
+        if min(sizes[s, 0], sizes[s, 1]) < 16:
+            return s
+        for k in range(2):
+            _resize(_level(pyramid[k, s - 1], h, w), _level(pyramid[k, s], sizes[s, 0], sizes[s, 1]), back, back, _ONE)
+    return len(sizes)
+
+
+@_kernel
+def solve(
+    first: Rows,
+    second: Rows,
+    flow: Rows,
+    pyramid: Rows,
+    image: Rows,
+    state: Rows,
+    work: Rows,
+    numbers: Any,
+    counts: Any,
+) -> float:
+    """Write the TV-L1 flow of one pair into ``flow``.
+
+    Parameters
+    ----------
+    first, second : (H, W) float32
+        Grey pictures in 0 to 255.
+    flow : (2, H, W) float32
+        Result in px, channel 0 to the right and channel 1 downwards.
+    pyramid : (2, scales, H * W) float32
+        Scratch, as ``image`` (H + 2 `IMAGE_EDGE` rows), ``state`` (H + 2 `EDGE` rows) and ``work`` (one).
+    numbers : tuple of float
+        tau, lambda, theta, epsilon, scale step.
+    counts : tuple of int
+        Scales, warps, inner and outer iterations, side of the median filter.
+
+    Returns
+    -------
+    float
+        Updates of a pixel that it took, in multiples of H x W.
+    """
+    step = numbers[4]
+    sizes = np.empty((counts[0], 2), np.int64)
+    sizes[0] = first.shape
+    pyramid[0, 0] = first.reshape(first.size)
+    pyramid[1, 0] = second.reshape(second.size)
+    levels = _build_pyramid(pyramid, sizes, step)
+    memory = flow.reshape(flow.size)
+    memory[:] = _ZERO
+    updates = 0
+    for s in range(levels - 1, -1, -1):
+        h, w = sizes[s]
+        coarse = memory[: 2 * h * w].reshape(2, h, w)
+        _prepare(_level(pyramid[1, s], h, w), image, h, w)
+        updates += h * w * _solve_level(_level(pyramid[0, s], h, w), coarse, image, state, work[0], numbers, counts)
+        if s > 0:
+            for k in range(2):  # the pictures of this level are not needed any more
+                pyramid[k, s, : h * w] = coarse[k].reshape(h * w)
+            finer_h, finer_w = sizes[s - 1]
+            finer = memory[: 2 * finer_h * finer_w].reshape(2, finer_h, finer_w)
+            scale_y, scale_x = Scalar(h / finer_h), Scalar(w / finer_w)
             for k in range(2):
-                if median == 5:
-                    median5(state, k, work, h, w, padded)
-                elif median == 3:
-                    median3(state, k, h, w, padded)
-            m = 0
-            while error > limit and m < inner:
-                error = iterate(state, work, h, w, padded, threshold, taut)
-                m += 1
-            total += m
-            n += 1
-    for r in range(h):
-        flow[0, r, :w] = state[r + EDGE].u[0, LANES : LANES + w]
-        flow[1, r, :w] = state[r + EDGE].u[1, LANES : LANES + w]
-    return total
+                _resize(_level(pyramid[k, s], h, w), finer[k], scale_y, scale_x, Scalar(1 / step))
+    return updates / first.size

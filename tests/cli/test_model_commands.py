@@ -1,0 +1,67 @@
+"""simulate, train and evaluate on a corpus of a few seconds: that they fit together, not what they reach."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mespot.cli.app import main
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("corpus")
+    assert main(["simulate", "--out", str(out), "--minutes", "0.1", "--clip-s", "6", "--seed", "5"]) == 0
+    return out
+
+
+@pytest.mark.slow
+def test_simulate_writes_videos_and_their_table(corpus: Path) -> None:
+    assert len(list((corpus / "videos").glob("*.mp4"))) == 1
+    assert (corpus / "annotations.csv").read_text(encoding="utf-8").startswith("video,subject,onset,apex,offset,kind")
+
+
+@pytest.mark.slow
+def test_evaluate_scores_a_table_and_says_that_it_is_simulated(corpus: Path, weights: Path, capsys: Capture) -> None:
+    table = str(corpus / "annotations.csv")
+    assert main(["evaluate", table, "--weights", str(weights), "--cache", str(corpus / "cache"), "--json"]) == 0
+    captured = capsys.readouterr()
+    scores = json.loads(captured.out)
+    assert scores["synthetic"] is True
+    assert {"MaE", "ME", "all"} <= scores.keys()
+    assert "simulated" in captured.err
+    assert main(["evaluate", table, "--weights", str(weights), "--cache", str(corpus / "cache")]) == 0
+    assert "simulated" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command", [["evaluate", "TABLE"], ["train", "TABLE", "--validation-subjects", "a", "--out", "OUT"]]
+)
+def test_a_missing_table_is_one_sentence(command: list[str], weights: Path, tmp_path: Path, capsys: Capture) -> None:
+    table = tmp_path / "none.csv"
+    names = {"TABLE": str(table), "OUT": str(tmp_path / "out")}
+    arguments = [names.get(part, part) for part in command]
+    assert main([*arguments, *(["--weights", str(weights)] if command[0] == "evaluate" else [])]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {table}")
+    assert "unexpected" not in line
+
+
+def test_faces_that_are_not_there_are_wrong_usage(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "notes.txt").write_text("no face", encoding="ascii")
+    assert main(["simulate", "--out", str(tmp_path / "out"), "--faces", str(tmp_path)]) == 2
+    assert "holds no faces" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_published_weights_that_are_none_are_one_sentence(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "rgb.pt").write_bytes(b"no tensors")
+    out = tmp_path / "i3d.safetensors"
+    assert main(["models", "import-i3d", *[str(tmp_path / "rgb.pt")] * 2, "--out", str(out)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {tmp_path / 'rgb.pt'}: ")
+    assert not out.exists()

@@ -1,0 +1,47 @@
+import pytest
+
+from mespot.core.expression import Kind
+from mespot.simulate.actions import (
+    ACTIONS,
+    COMBINATIONS,
+    HELD_OUT,
+    MIRROR,
+    Action,
+    Combination,
+    combinations_of,
+    frequency,
+)
+
+_MIDLINE = {0, 4, 8, 9, 13, 17, 18, 175, 199, 200}
+
+
+def test_the_table_holds_the_seventeen_action_units() -> None:
+    assert list(ACTIONS) == [1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26]
+
+
+@pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: f"AU{action.number}")
+def test_every_action_moves_something_that_can_be_mirrored(action: Action) -> None:
+    edges = (action.upper_lid, action.lower_lid, action.upper_lip, action.lower_lip, action.jaw)
+    assert action.pulls or any(edges)
+    assert {pull.landmark for pull in action.pulls} <= set(MIRROR) | _MIDLINE
+    assert all(pull.out == 0 for pull in action.pulls if pull.landmark in _MIDLINE)
+
+
+def test_mirror_pairs_are_one_to_one() -> None:
+    assert len(set(MIRROR.values())) == len(MIRROR)
+    assert not set(MIRROR) & set(MIRROR.values())
+
+
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=lambda one: one.name)
+def test_combinations_name_known_actions_and_have_room(combination: Combination) -> None:
+    assert {number for number, _ in combination.strengths} <= set(ACTIONS)
+    assert combination.limit_px() > 2.5
+    assert frequency(combination, Kind.ME) > 0
+    assert frequency(combination, Kind.MAE) > 0
+
+
+def test_training_and_test_combinations_are_disjoint_and_complete() -> None:
+    train, test = combinations_of("train"), combinations_of("test")
+    assert {one.name for one in test} == set(HELD_OUT)
+    assert not set(train) & set(test)
+    assert set(train) | set(test) == set(COMBINATIONS) == set(combinations_of("all"))

@@ -1,0 +1,121 @@
+import csv
+import hashlib
+import json
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import cv2
+import pytest
+
+from mespot.core.errors import ConfigError
+from mespot.simulate.corpus import COLUMNS, simulate_corpus
+from mespot.simulate.preview import preview_sheet
+
+ASSETS = Path(str(files("mespot.assets")))
+FACES = [ASSETS / "faces" / "grace_hopper.jpg", ASSETS / "neutral_to_smile.mp4"]
+CLIP_S = 4.0
+
+
+def make(out: Path, workers: int = 1, seed: int = 5) -> Path:
+    return simulate_corpus(
+        out,
+        faces=FACES,
+        minutes=2 * CLIP_S / 60,
+        seed=seed,
+        workers=workers,
+        size=[(160, 120)],
+        fps=[30],
+        clip_s=CLIP_S,
+    )
+
+
+def digests(out: Path) -> dict[str, str]:
+    paths = [path for path in out.rglob("*") if path.is_file()]
+    return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("corpus")
+    assert make(out) == out / "annotations.csv"
+    return out
+
+
+def test_the_files_are_there(corpus: Path) -> None:
+    names = {"annotations.csv", "manifest.json"}
+    names |= {f"videos/sim_0000{i}.{suffix}" for i in range(2) for suffix in ("mp4", "json")}
+    assert set(digests(corpus)) == names
+
+
+def test_videos_have_the_stated_frames(corpus: Path) -> None:
+    for record in json.loads((corpus / "manifest.json").read_text())["videos"]:
+        video = cv2.VideoCapture(str(corpus / record["video"]))
+        assert video.get(cv2.CAP_PROP_FRAME_COUNT) == record["frames"] == 120
+        assert (video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (160, 120)
+        video.release()
+
+
+def test_the_table_agrees_with_the_manifest(corpus: Path) -> None:
+    with (corpus / "annotations.csv").open(newline="") as file:
+        table = csv.DictReader(file)
+        rows = list(table)
+        assert tuple(table.fieldnames or ()) == COLUMNS
+    records = json.loads((corpus / "manifest.json").read_text())["videos"]
+    assert [record["identity"] for record in records] == ["grace_hopper", "neutral_to_smile"]
+    assert len(rows) == sum(len(record["expressions"]) for record in records) > 0
+    for row in rows:
+        assert (corpus / row["video"]).is_file()
+        assert 0 <= int(row["onset"]) < int(row["apex"]) <= int(row["offset"]) < 120
+        assert row["kind"] in {"ME", "MaE"}
+
+
+def test_workers_and_repetition_change_no_byte(corpus: Path, tmp_path: Path) -> None:
+    make(tmp_path, workers=2)
+    assert digests(tmp_path) == digests(corpus)
+
+
+def test_an_interrupted_run_goes_on(corpus: Path, tmp_path: Path) -> None:
+    shutil.copytree(corpus, tmp_path, dirs_exist_ok=True)
+    kept = (tmp_path / "videos" / "sim_00000.mp4").stat().st_mtime_ns
+    (tmp_path / "videos" / "sim_00001.json").unlink()
+    (tmp_path / "videos" / "sim_00001.mp4").write_bytes(b"half a file")
+    make(tmp_path)
+    assert (tmp_path / "videos" / "sim_00000.mp4").stat().st_mtime_ns == kept
+    assert digests(tmp_path) == digests(corpus)
+
+
+def test_another_seed_makes_other_videos_in_the_same_folder(corpus: Path, tmp_path: Path) -> None:
+    shutil.copytree(corpus, tmp_path, dirs_exist_ok=True)
+    make(tmp_path, seed=6)
+    mine, theirs = digests(tmp_path), digests(corpus)
+    assert mine.keys() == theirs.keys()
+    assert all(mine[name] != theirs[name] for name in mine)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fact"),
+    [
+        ({"faces": []}, "at least one face"),
+        ({"faces": [Path("nowhere.png")]}, "nowhere.png: there is no such file"),
+        ({"minutes": 0.0}, "must be positive"),
+        ({"size": [(161, 120)]}, "even width and height"),
+        ({"fps": [0.0]}, "at least 5 frames"),
+    ],
+)
+def test_senseless_requests_are_refused(tmp_path: Path, changes: dict[str, object], fact: str) -> None:
+    arguments: dict[str, object] = {"faces": FACES, "minutes": 0.1, "seed": 0, **changes}
+    with pytest.raises(ConfigError, match=fact):
+        simulate_corpus(tmp_path, **arguments)  # type: ignore[arg-type]
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_preview_shows_every_action(tmp_path: Path) -> None:
+    sheet = cv2.imread(str(preview_sheet([FACES[0]], tmp_path / "sheet.png")))
+    assert sheet is not None
+    assert sheet.shape[1] % 7 == 0
+    tile = sheet.shape[1] // 7
+    assert sheet.shape[0] % tile == 0
+    neutral = sheet[30:tile, :tile].astype(int)
+    smile = sheet[30:tile, 2 * tile : 3 * tile].astype(int)
+    assert abs(neutral - smile).mean() > 1

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mespot.simulate.actions import ACTIONS
+from mespot.simulate.nuisance import Nuisance, draw_nuisance, smooth_noise
+
+TIMES_S = np.arange(900) / 30
+ORDER = list(ACTIONS)
+
+
+@pytest.fixture(scope="module")
+def many() -> list[Nuisance]:
+    return [draw_nuisance(np.random.default_rng(seed), TIMES_S) for seed in range(60)]
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_courses_stay_within_what_a_recording_shows(seed: int) -> None:
+    nuisance = draw_nuisance(np.random.default_rng(seed), TIMES_S)
+    assert 0 <= nuisance.closure.min() <= nuisance.closure.max() <= 1
+    assert np.abs(nuisance.gaze).max() <= 0.05 + 1e-9
+    assert np.abs(nuisance.sway).max() <= 20
+    assert 0.6 <= nuisance.light[:, 0].min() <= nuisance.light[:, 0].max() <= 1.5
+    starts = [one.start_s for one in nuisance.distractions]
+    assert starts == sorted(starts)
+    assert all(one.start_s < one.stop_s for one in nuisance.distractions)
+
+
+def test_eyes_are_open_except_in_listed_blinks(many: list[Nuisance]) -> None:
+    for nuisance in many:
+        listed = np.zeros(len(TIMES_S), bool)
+        for one in nuisance.distractions:
+            if one.kind == "blink":
+                listed |= (one.start_s <= TIMES_S) & (one.stop_s >= TIMES_S)
+        assert not nuisance.closure[~listed].any()
+
+
+def test_jaw_moves_only_in_listed_speech(many: list[Nuisance]) -> None:
+    spoken = 0
+    for nuisance in many:
+        listed = np.zeros(len(TIMES_S), bool)
+        for one in nuisance.distractions:
+            if one.kind == "speech":
+                listed |= (one.start_s <= TIMES_S) & (one.stop_s >= TIMES_S)
+        jaw = nuisance.skin[:, ORDER.index(26)]
+        assert not jaw[~listed].any()
+        assert not listed.any() or jaw[listed].max() > 0.5
+        spoken += bool(listed.any())
+    assert 5 < spoken < 30
+
+
+def test_heads_range_from_still_to_moving(many: list[Nuisance]) -> None:
+    travel = [float(np.ptp(nuisance.pose[:, :3], axis=0).max()) for nuisance in many]
+    assert min(travel) < 0.01
+    assert max(travel) > 0.08
+    assert max(travel) < 1.0
+
+
+def test_smooth_noise_has_unit_size_and_the_stated_band() -> None:
+    times_s = np.arange(30_000) / 30
+    course = smooth_noise(np.random.default_rng(0), times_s, 0.1, 1.0)
+    assert course.std() == pytest.approx(1.0, rel=0.1)
+    power = np.abs(np.fft.rfft(course)) ** 2
+    hertz = np.fft.rfftfreq(len(course), 1 / 30)
+    inside = (hertz > 0.08) & (hertz < 1.2)
+    assert power[inside].sum() > 0.98 * power.sum()

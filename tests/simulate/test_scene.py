@@ -1,0 +1,94 @@
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mespot.core.expression import Kind
+from mespot.simulate.actions import HELD_OUT
+from mespot.simulate.fields import CROP_EYE_PX
+from mespot.simulate.render import Neutral
+from mespot.simulate.scene import Scene, draw_scene
+from mespot.simulate.timing import ONSET_SHARE
+
+Face = tuple[Neutral, npt.NDArray[np.float32]]
+
+
+def scene_of(seed: int, split: str = "all", clip_s: float = 60.0) -> Scene:
+    return draw_scene(np.random.default_rng(seed), sizes=[(640, 480)], rates=[30.0], clip_s=clip_s, split=split)
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    return [scene_of(seed) for seed in range(60)]
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_events_lie_inside_and_same_regions_never_overlap(seed: int) -> None:
+    scene = scene_of(seed)
+    for event in scene.events:
+        assert 0 <= event.onset < event.apex <= event.offset < scene.frames
+    for i, one in enumerate(scene.events):
+        for other in scene.events[i + 1 :]:
+            if other.onset <= one.offset:
+                assert one.combination.region != other.combination.region
+
+
+def test_expressions_are_as_frequent_as_stated(scenes: list[Scene]) -> None:
+    counts = [len(scene.events) for scene in scenes if scene.events]
+    assert 6 <= np.mean(counts) <= 13
+    kinds = [event.kind for scene in scenes for event in scene.events]
+    assert 0.4 < np.mean([kind is Kind.ME for kind in kinds]) < 0.75
+
+
+def test_some_micro_expressions_overlap_a_macro_expression(scenes: list[Scene]) -> None:
+    overlapping = 0
+    for scene in scenes:
+        mae = [event for event in scene.events if event.kind is Kind.MAE]
+        me = [event for event in scene.events if event.kind is Kind.ME]
+        overlapping += sum(a.onset <= b.offset and b.onset <= a.offset for a in mae for b in me)
+    assert overlapping > 10
+
+
+def test_distractions_vary_and_include_every_kind(scenes: list[Scene]) -> None:
+    kinds = [{one.kind for one in scene.nuisance.distractions} for scene in scenes]
+    assert set.union(*kinds) == {"blink", "gaze", "jerk", "nod", "speech", "swallow", "light step"}
+    talking = np.mean(["speech" in kind for kind in kinds])
+    assert 0.1 < talking < 0.45
+    assert any(not scene.nuisance.closure.any() for scene in scenes)
+    assert all(0 <= scene.nuisance.closure.min() <= scene.nuisance.closure.max() <= 1 for scene in scenes)
+
+
+def test_splits_share_no_combination() -> None:
+    train = {event.combination.name for seed in range(8) for event in scene_of(seed, "train").events}
+    test = {event.combination.name for seed in range(8) for event in scene_of(seed, "test").events}
+    assert test <= set(HELD_OUT)
+    assert not train & test
+    assert train
+
+
+def test_annotations_match_the_true_displacement(face: Face) -> None:
+    fields = face[0].fields
+    checked = 0
+    for seed in range(12):
+        scene = scene_of(seed)
+        scene.nuisance.skin[:] = 0
+        strength = scene.skin(fields)
+        for event in scene.events:
+            alone = all(
+                other is event or other.offset < event.onset - 5 or other.onset > event.offset + 5
+                for other in scene.events
+            )
+            if not alone or event.offset + 1 >= scene.frames:
+                continue
+            window = slice(event.onset - 1, event.offset + 2)
+            curve = np.abs(strength[window]).sum(axis=(1, 2))
+            threshold = ONSET_SHARE * curve.max()
+            assert curve.argmax() == event.apex - event.onset + 1
+            assert curve[0] <= threshold < curve[1]
+            assert curve[-1] <= threshold < curve[-2]
+            apex_px = fields.greatest(strength[event.apex]) * CROP_EYE_PX / fields.eye_px
+            assert 0.85 * event.intensity_px < apex_px <= event.intensity_px * 1.001
+            checked += 1
+    assert checked > 40
