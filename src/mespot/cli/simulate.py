@@ -26,9 +26,15 @@ def simulate(
     clip_s: Annotated[float, typer.Option(min=1, help="Length of one video, in seconds.")] = 60.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same videos.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Videos made at the same time.")] = 1,
+    split: Annotated[
+        str, typer.Option(help="Actions to show: train and test have none in common, all has every one.")
+    ] = "all",
+    per_minute: Annotated[float, typer.Option(min=1, max=30, help="Expressions per minute, on average.")] = 9.0,
     preview: Annotated[bool, typer.Option("--preview", help="Also draw a sheet of the actions.")] = False,
 ) -> None:
     """Make labelled videos: faces moved by known expressions over head motion, blinks, speech and noise."""
+    if split not in ("all", "train", "test"):
+        raise typer.BadParameter("is all, train or test.", param_hint="--split")
     from mespot.pipeline import Progress
     from mespot.simulate.corpus import simulate_corpus
 
@@ -42,6 +48,8 @@ def simulate(
             seed=seed,
             workers=workers,
             clip_s=clip_s,
+            split=split,
+            per_minute=per_minute,
             on_progress=lambda done, total: on_progress(Progress("videos", done, total)),
         )
         if preview:

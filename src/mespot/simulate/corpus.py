@@ -18,7 +18,7 @@ import numpy as np
 from mespot.core.errors import ConfigError
 from mespot.simulate.identity import build_neutral, load_still
 from mespot.simulate.render import Renderer
-from mespot.simulate.scene import Scene, draw_scene
+from mespot.simulate.scene import PER_MINUTE, Scene, draw_scene
 from mespot.vision.encode import VideoWriter
 
 VERSION = 1
@@ -45,6 +45,7 @@ class Job:
     rates: tuple[float, ...]
     clip_s: float
     split: str
+    per_minute: float
 
     @property
     def video(self) -> Path:
@@ -59,7 +60,7 @@ class Job:
     def key(self) -> str:
         """Digest of all that decides the video."""
         face = hashlib.sha256(self.face.read_bytes()).hexdigest()
-        facts = (VERSION, self.index, face, self.seed, self.sizes, self.rates, self.clip_s, self.split)
+        facts = (VERSION, self.index, face, self.seed, self.sizes, self.rates, self.clip_s, self.split, self.per_minute)
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
     def finished(self) -> bool:
@@ -84,6 +85,7 @@ def simulate_corpus(
     fps: Sequence[float] = RATES,
     clip_s: float = 60.0,
     split: str = "all",
+    per_minute: float = PER_MINUTE,
     on_progress: Progress | None = None,
 ) -> Path:
     """Write labelled videos of simulated expressions.
@@ -108,6 +110,8 @@ def simulate_corpus(
         Duration of a video.
     split : str
         ``train`` and ``test`` show disjoint combinations of actions, ``all`` shows every one.
+    per_minute : float
+        Expressions per minute, on average.
     on_progress : callable, optional
         Called with the number of finished and of all videos.
 
@@ -128,7 +132,9 @@ def simulate_corpus(
     count = max(1, math.ceil(minutes * 60 / clip_s - 1e-9))
     sizes = tuple((int(w), int(h)) for w, h in size)
     rates = tuple(float(rate) for rate in fps)
-    jobs = [Job(out, i, Path(faces[i % len(faces)]), seed, sizes, rates, clip_s, split) for i in range(count)]
+    jobs = [
+        Job(out, i, Path(faces[i % len(faces)]), seed, sizes, rates, clip_s, split, per_minute) for i in range(count)
+    ]
     for done, _ in enumerate(_run(jobs, workers), start=1):
         if on_progress is not None:
             on_progress(done, count)
@@ -140,7 +146,9 @@ def simulate_corpus(
 def draw_job(job: Job) -> tuple[Scene, np.random.Generator]:
     """Return the scene of a video, and the generator that draws its noise."""
     rng = np.random.default_rng([job.seed, job.index])
-    scene = draw_scene(rng, sizes=job.sizes, rates=job.rates, clip_s=job.clip_s, split=job.split)
+    scene = draw_scene(
+        rng, sizes=job.sizes, rates=job.rates, clip_s=job.clip_s, split=job.split, per_minute=job.per_minute
+    )
     return scene, rng
 
 

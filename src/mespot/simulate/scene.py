@@ -19,6 +19,10 @@ from mespot.simulate.timing import TimeCourse, draw_course, draw_intensity
 
 _FACE_SHARE = (0.17, 0.41)
 """Width of the face as share of the picture's width: 110 to 260 px of 640."""
+PER_MINUTE = 9.0
+"""Expressions per minute, on average; spontaneous recordings have fewer, training wants many."""
+_MEAN_EVENT_S = 1.9
+"""Mean duration of an expression with what belongs to it, s."""
 _ME_SHARE = 0.55
 _COMPANION = 0.22
 """Share of MaE with an ME of other muscles inside or beside it."""
@@ -128,6 +132,7 @@ def draw_scene(
     rates: Sequence[float],
     clip_s: float,
     split: str = "all",
+    per_minute: float = PER_MINUTE,
 ) -> Scene:
     """Draw the script of one video.
 
@@ -141,6 +146,8 @@ def draw_scene(
         Duration.
     split : str
         Which combinations of actions occur, see `combinations_of`.
+    per_minute : float
+        Expressions per minute, on average; a video has two thirds to four thirds of it.
     """
     size = sizes[int(rng.integers(len(sizes)))]
     fps = float(rates[int(rng.integers(len(rates)))])
@@ -149,7 +156,7 @@ def draw_scene(
     short = min(size[0], size[1] * 4 / 3)
     variation = Variation.draw(rng, (low * short, high * short))
     nuisance = draw_nuisance(rng, np.arange(frames) / fps)
-    events = _draw_events(rng, fps, frames, nuisance.distractions, combinations_of(split))
+    events = _draw_events(rng, fps, frames, nuisance.distractions, combinations_of(split), per_minute)
     tiles = _noise_tiles(rng)
     sensor = Sensor(read=float(rng.uniform(0.2, 1.5)), shot=float(rng.uniform(0.3, 2.6)), tiles=tiles)
     return Scene(size, fps, frames, variation, events, nuisance, sensor, crf=int(rng.integers(14, 27)))
@@ -166,10 +173,11 @@ def _draw_events(
     frames: int,
     distractions: Sequence[Distraction],
     combinations: Sequence[Combination],
+    per_minute: float,
 ) -> tuple[Event, ...]:
     if rng.random() < 0.04:
         return ()
-    pause = 60 / float(rng.uniform(6, 12)) - 1.9
+    pause = max(1.0, 60 / (per_minute * float(rng.uniform(2 / 3, 4 / 3))) - _MEAN_EVENT_S)
     events: list[Event] = []
     now = float(rng.uniform(0.3, 4.0))
     while now < frames / fps:

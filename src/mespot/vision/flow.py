@@ -205,8 +205,16 @@ def _solve_pair(first: Float32, second: Float32, flow: Float32, config: FlowConf
     _give_back(scratch)
 
 
-class _Scratch:
-    """Arrays that one thread needs to solve a pair of one size."""
+class Scratch:
+    """Arrays that one thread needs to solve pairs of one size, in the order of ``tvl1.solve``.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the pictures, px.
+    scales : int
+        Levels of the pyramid.
+    """
 
     def __init__(self, height: int, width: int, scales: int) -> None:
         self.size = (height, width, scales)
@@ -235,18 +243,18 @@ def _aligned(rows: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
 
 
 _lock = threading.Lock()
-_spare: list[_Scratch] = []
+_spare: list[Scratch] = []
 
 
-def _borrow(height: int, width: int, scales: int) -> _Scratch:
+def _borrow(height: int, width: int, scales: int) -> Scratch:
     with _lock:
         if _spare and _spare[-1].size == (height, width, scales):
             return _spare.pop()
         _spare.clear()  # another size now: its memory goes
-    return _Scratch(height, width, scales)
+    return Scratch(height, width, scales)
 
 
-def _give_back(scratch: _Scratch) -> None:
+def _give_back(scratch: Scratch) -> None:
     with _lock:
         if len(_spare) < _cores():
             _spare.append(scratch)

@@ -39,7 +39,13 @@ Scalar = np.float32
 
 
 def _compile(**options: bool) -> Callable[[Callable[..., Any]], Any]:
-    settings: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy", "boundscheck": False, **options}
+    settings: dict[str, Any] = {
+        "nogil": True,
+        "fastmath": _FAST,
+        "error_model": "numpy",
+        "boundscheck": False,
+        **options,
+    }
 
     def decorate(function: Callable[..., Any]) -> Any:
         try:
@@ -141,13 +147,15 @@ def median5(state: Rows, work: Rows, height: int, width: int, padded: int) -> No
     """5 x 5 median of both flow components in place, edges repeated."""
     for k in range(2):
         for r in range(EDGE):
-            state[r].u[k, :] = state[EDGE].u[k, :]
-            state[EDGE + height + r].u[k, :] = state[EDGE + height - 1].u[k, :]
+            for i in range(_count(padded)):
+                state[r].u[k, i + LANES] = state[EDGE].u[k, i + LANES]
+                state[EDGE + height + r].u[k, i + LANES] = state[EDGE + height - 1].u[k, i + LANES]
         for r in range(EDGE, EDGE + height):
             _rank_columns(state, k, work, r, width, padded)
             _median_of_ranks(state[r], work.rank, padded)
         for r in range(EDGE, EDGE + height):
-            state[r].u[k, LANES : LANES + width] = state[r].spare[LANES : LANES + width]
+            for i in range(_count(width)):
+                state[r].u[k, i + LANES] = state[r].spare[i + LANES]
 
 
 @_inline
@@ -196,7 +204,9 @@ def iterate(state: Rows, theta: Rows, height: int, width: int, padded: int, thre
         error += _sweep_row(state, theta, threshold, taut if r > EDGE else _ZERO, r, padded)
         for k in range(2):  # no gradient across the right edge
             state[r].u[k, LANES + width] = state[r].u[k, LANES + width - 1]
-    state[below].u[:] = state[below - 1].u[:]  # nor across the lower one
+    for k in range(2):  # nor across the lower one
+        for i in range(_count(padded)):
+            state[below].u[k, i + LANES] = state[below - 1].u[k, i + LANES]
     _sweep_row(state, theta, threshold, taut, below, padded)
     return error
 
@@ -220,7 +230,8 @@ def _cubic_of_five(t: Scalar) -> tuple[Scalar, Scalar, Scalar, Scalar, Scalar]:
 
 @_inline
 def _along_row(s: Rows, k: int, c: int, x0: Scalar, x1: Scalar, x2: Scalar, x3: Scalar, x4: Scalar) -> Scalar:
-    return x0 * s[k, c] + x1 * s[k, c + 1] + x2 * s[k, c + 2] + x3 * s[k, c + 3] + x4 * s[k, c + 4]
+    value: Scalar = x0 * s[k, c] + x1 * s[k, c + 1] + x2 * s[k, c + 2] + x3 * s[k, c + 3] + x4 * s[k, c + 4]
+    return value
 
 
 @_kernel
@@ -255,8 +266,9 @@ def _find_targets(row: Rows, work: Rows, r: int, height: int, width: int, padded
         work.cell[0, i + LANES] = np.int32(np.floor(x))
         work.cell[1, i + LANES] = np.int32(np.floor(y))
     for k in range(2):
-        work.at[k, LANES + width : LANES + padded] = work.at[k, LANES + width - 1]
-        work.cell[k, LANES + width : LANES + padded] = work.cell[k, LANES + width - 1]
+        for c in range(LANES + width, LANES + padded):
+            work.at[k, c] = work.at[k, LANES + width - 1]
+            work.cell[k, c] = work.cell[k, LANES + width - 1]
 
 
 @_inline
@@ -318,7 +330,9 @@ def warp(state: Rows, first: Rows, image: Rows, work: Rows, height: int, width: 
 def _prepare(second: Rows, image: Rows, height: int, width: int) -> None:
     # A picture and its centred gradients beside each other, black around.
     for r in range(height + 2 * IMAGE_EDGE):
-        image[r].planes[:] = _ZERO
+        for k in range(3):
+            for c in range(image[r].planes.shape[1]):
+                image[r].planes[k, c] = _ZERO
     for r in range(height):
         planes = image[r + IMAGE_EDGE].planes
         up = second[max(r - 1, 0)]
@@ -356,17 +370,16 @@ def _begin_level(state: Rows, work: Rows, flow: Rows, theta: Scalar) -> None:
     _, height, width = flow.shape
     for r in range(height + 2 * EDGE):
         row = state[r]
-        row.u[:] = _ZERO
-        row.px[:] = _ZERO
-        row.py[:] = _ZERO
-        row.slope[:] = _ZERO
-        row.rho[:] = _ZERO
-        row.inverse[:] = _ZERO
-    work.theta[:] = _ZERO  # so that nothing moves in the padding
-    work.theta[LANES : LANES + width] = theta
+        for c in range(work.theta.size):
+            row.rho[c] = row.inverse[c] = _ZERO
+            for k in range(2):
+                row.u[k, c] = row.px[k, c] = row.py[k, c] = row.slope[k, c] = _ZERO
+    for c in range(work.theta.size):  # zero in the padding, so that nothing moves there
+        work.theta[c] = theta if LANES <= c < LANES + width else _ZERO
     for k in range(2):
         for r in range(height):
-            state[r + EDGE].u[k, LANES : LANES + width] = flow[k, r]
+            for c in range(width):
+                state[r + EDGE].u[k, c + LANES] = flow[k, r, c]
 
 
 @_kernel
@@ -393,13 +406,22 @@ def _solve_level(first: Rows, flow: Rows, image: Rows, state: Rows, work: Rows, 
                     break
     for k in range(2):
         for r in range(height):
-            flow[k, r] = state[r + EDGE].u[k, LANES : LANES + width]
+            for c in range(width):
+                flow[k, r, c] = state[r + EDGE].u[k, c + LANES]
     return iterations
 
 
 @_inline
 def _level(memory: Rows, height: int, width: int) -> Rows:
     return memory[: height * width].reshape(height, width)
+
+
+@_kernel
+def _copy(picture: Rows, memory: Rows) -> None:
+    height, width = picture.shape
+    for r in range(height):
+        for c in range(width):
+            memory[r * width + c] = picture[r, c]
 
 
 @_kernel
@@ -451,13 +473,14 @@ def solve(
     """
     step = numbers[4]
     sizes = np.empty((counts[0], 2), np.int64)
-    sizes[0] = first.shape
-    pyramid[0, 0] = first.reshape(first.size)
-    pyramid[1, 0] = second.reshape(second.size)
+    sizes[0, 0], sizes[0, 1] = first.shape
+    _copy(first, pyramid[0, 0])
+    _copy(second, pyramid[1, 0])
     levels = _build_pyramid(pyramid, sizes, step)
     memory = flow.reshape(flow.size)
-    memory[:] = _ZERO
-    updates = 0
+    for i in range(memory.size):
+        memory[i] = _ZERO
+    updates = 0.0
     for s in range(levels - 1, -1, -1):
         h, w = sizes[s]
         coarse = memory[: 2 * h * w].reshape(2, h, w)
@@ -465,10 +488,10 @@ def solve(
         updates += h * w * _solve_level(_level(pyramid[0, s], h, w), coarse, image, state, work[0], numbers, counts)
         if s > 0:
             for k in range(2):  # the pictures of this level are not needed any more
-                pyramid[k, s, : h * w] = coarse[k].reshape(h * w)
+                _copy(coarse[k], pyramid[k, s])
             finer_h, finer_w = sizes[s - 1]
             finer = memory[: 2 * finer_h * finer_w].reshape(2, finer_h, finer_w)
             scale_y, scale_x = Scalar(h / finer_h), Scalar(w / finer_w)
             for k in range(2):
                 _resize(_level(pyramid[k, s], h, w), finer[k], scale_y, scale_x, Scalar(1 / step))
-    return updates / first.size
+    return updates / np.float64(first.size)

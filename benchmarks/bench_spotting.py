@@ -1,0 +1,96 @@
+"""What the shipped weights do on real clips, against marks made by eye (tests/media/marks.csv).
+
+1. Expressions in real clips: onset error in seconds and IoU of every marked expression, and whatever else is reported.
+2. A motionless real face for a minute (one neutral frame of each clip, fresh sensor noise, H.264): detections a minute.
+
+Run it as ``python benchmarks/bench_spotting.py [--weights FILE] [--table marks.csv] [--out results.json]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mespot.core.expression import Detection
+from mespot.data.table import load_table
+from mespot.pipeline import Spotter
+from mespot.vision.decode import VideoReader
+from mespot.vision.encode import VideoWriter
+
+MARKS = Path(__file__).parent.parent / "tests" / "media" / "marks.csv"
+NEUTRAL_FRAMES = {"neutral_to_smile.mp4": 6, "smile_then_talk.mp4": 120}
+"""A frame of each clip in which the face rests, by eye."""
+MOTIONLESS_S, FPS = 60, 30
+NOISE_SIGMAS = (1.0, 2.0)
+"""Sensor noise, grey levels."""
+
+
+def marked_clips(spotter: Spotter, table: Path) -> Iterator[dict[str, Any]]:
+    """Yield one record a marked expression and one for whatever else each clip's result holds."""
+    for video in load_table(table, unit="frames", videos_root=table.parent, first_frame=0):
+        spotting = spotter.spot(video.path)
+        info, left = spotting.video, list(spotting.detections)
+        for mark in video.resolve(info):
+            best = max(left, key=lambda found: found.interval.iou(mark.interval), default=None)
+            record: dict[str, Any] = {"clip": video.path.name, "marked": f"{mark.kind} {mark.interval.onset}"}
+            if best is not None and best.kind is mark.kind and best.interval.iou(mark.interval) > 0:
+                left.remove(best)
+                error_s = info.seconds(best.interval.onset) - info.seconds(mark.interval.onset)
+                record |= {"found": describe(best), "onset_error_s": round(error_s, 3)}
+                record["iou"] = round(best.interval.iou(mark.interval), 3)
+            yield record
+        yield {"clip": video.path.name, "besides": [describe(found) for found in left]}
+
+
+def motionless(spotter: Spotter, clip: Path, frame: int, sigma: float, folder: Path) -> dict[str, Any]:
+    """Return the detections in a minute of one frame under fresh noise."""
+    images = next(VideoReader(clip).chunks(sampling_fps=None, chunk_frames=frame + 1)).images
+    still, rng = images[frame].astype(np.float32), np.random.default_rng(0)
+    path = folder / f"{clip.stem}-{sigma:g}.mp4"
+    height, width = still.shape[:2]
+    with VideoWriter(path, width_px=width, height_px=height, fps=FPS, crf=20) as video:
+        for _ in range(MOTIONLESS_S * FPS):
+            noisy = still + rng.normal(0, sigma, still.shape).astype(np.float32)
+            video.write(noisy.round().clip(0, 255).astype(np.uint8))
+    found = spotter.spot(path).detections
+    return {"clip": clip.name, "noise": sigma, "minutes": MOTIONLESS_S / 60, "found": [describe(one) for one in found]}
+
+
+def describe(found: Detection) -> str:
+    """Return kind, onset, apex, offset, score and place in one line."""
+    interval = found.interval
+    return (
+        f"{found.kind} frames {interval.onset}-{found.apex}-{interval.offset} score {found.score:.2f} "
+        f"{found.attention.region}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path, help="a checkpoint; the shipped weights otherwise")
+    parser.add_argument("--table", type=Path, default=MARKS, help="marked real clips")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    arguments = parser.parse_args()
+    spotter = Spotter(arguments.weights)
+    records = []
+    for record in marked_clips(spotter, arguments.table):
+        records.append(record)
+        print(json.dumps(record))
+    clips = [video.path for video in load_table(MARKS, unit="frames", videos_root=MARKS.parent, first_frame=0)]
+    with tempfile.TemporaryDirectory() as folder:
+        for clip in clips:
+            for sigma in NOISE_SIGMAS:
+                records.append(motionless(spotter, clip, NEUTRAL_FRAMES[clip.name], sigma, Path(folder)))
+                print(json.dumps(records[-1]))
+    if arguments.out:
+        arguments.out.write_text(json.dumps({"weights": spotter.checkpoint.digest, "records": records}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
