@@ -1,4 +1,4 @@
-"""TV-L1 flow of 224 x 224 face crops: milliseconds a pair, ratio to OpenCV in the same run, accuracy, share of the limit.
+"""TV-L1 flow of 224 x 224 face crops: time a pair, ratio to OpenCV in the same run, accuracy, share of the limit.
 
 Run it as ``python benchmarks/bench_flow.py [--repetitions N]``. Times are of the processor for one core, so that other
 programs disturb little, and of the clock for all cores; the peer is timed in turns with us.
@@ -14,12 +14,11 @@ from importlib.resources import as_file, files
 from typing import Any
 
 import cv2
-import numba
 import numpy as np
 import numpy.typing as npt
 import torch
-from harness import alternate, machine, save
 
+from harness import alternate, machine, save
 from mespot.config import FlowConfig
 from mespot.core.signals import Float32
 from mespot.vision import tvl1 as kernels
@@ -61,13 +60,14 @@ def moved_pair(face: Float32, shift: float, noise: float, seed: int) -> tuple[Gr
         centre = np.float32((FINE - 1) / 2)
         maps = (np.float32(FINE) * x + centre, np.float32(FINE) * y + centre)
         clean = cv2.remap(face, *maps, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
-        return np.clip(np.rint(clean + random.normal(0, noise, clean.shape)), 0, 255).astype(np.uint8)
+        noisy = clean + random.normal(0, noise, clean.shape)
+        return np.asarray(np.clip(np.rint(noisy), 0, 255), np.uint8)
 
     return sample(x + flow[0], y + flow[1]), sample(x, y), flow
 
 
 def opencv(first: Grey, second: Grey) -> Float32:
-    solver = cv2.optflow.DualTVL1OpticalFlow_create()
+    solver: Any = vars(cv2.optflow)["DualTVL1OpticalFlow_create"]()
     return np.asarray(solver.calc(first, second, None), np.float32).transpose(2, 0, 1)
 
 
@@ -107,9 +107,8 @@ def speed(face: Float32, repetitions: int) -> dict[str, Any]:
         {"ours": lambda: tvl1(batch[0], batch[1]), "opencv": lambda: opencv(first, second)}, max(3, repetitions // 3)
     )
     per_pair = both["ours"].median_s / 8
-    print(
-        f"  {cores} cores: ours {1e3 * per_pair:.2f} ms a pair in a batch, OpenCV {1e3 * both['opencv'].median_s:.1f} ms"
-    )
+    theirs = both["opencv"].median_s
+    print(f"  {cores} cores: ours {1e3 * per_pair:.2f} ms a pair in a batch, OpenCV {1e3 * theirs:.1f} ms")
     return {
         "one_core": one,
         "ratio_one_core": ratio,
@@ -179,7 +178,6 @@ def main() -> None:
     face = smooth_face()
     figures = {
         "first_call_s": first_call_s,
-        "simd": numba.config.CPU_NAME or "host",
         "speed": speed(face, options.repetitions),
         "limit": limit(face, options.repetitions),
         "accuracy": accuracy(face, options.seeds),

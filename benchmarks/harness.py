@@ -31,7 +31,8 @@ class Timing:
     repetitions: int
 
     def __str__(self) -> str:
-        return f"{1e3 * self.median_s:8.2f} ms (least {1e3 * self.least_s:.2f}, spread {self.spread:.0%}, n {self.repetitions})"
+        least = f"least {1e3 * self.least_s:.2f}"
+        return f"{1e3 * self.median_s:8.2f} ms ({least}, spread {self.spread:.0%}, n {self.repetitions})"
 
 
 def summarise(seconds: list[float]) -> Timing:

@@ -148,6 +148,9 @@ class TrainingConfig(Section):
     crop_jitter: float = Field(0.06, ge=0, lt=0.5, description="random crop: share of the side cut off at most")
     flip: bool = Field(True, description="random left-right flip; negates horizontal flow")
     flow_gain: float = Field(0.0, ge=0, lt=1, description="random factor on the flow in [1 - g, 1 + g]")
+    pastes: float = Field(
+        0.0, ge=0, description="expressions of other videos added to a window's flow, on average; flow stream alone"
+    )
     precision: Literal["float32", "bfloat16"] = Field("float32")
     seed: int = Field(0, ge=0)
 

@@ -60,7 +60,8 @@ def moved_pair(
 
 
 def opencv(first: npt.NDArray[Any], second: npt.NDArray[Any], **options: Any) -> Float32:
-    solver = cv2.optflow.DualTVL1OpticalFlow_create(**options)
+    create: Any = vars(cv2.optflow)["DualTVL1OpticalFlow_create"]  # missing in OpenCV's type stubs
+    solver = create(**options)
     return np.asarray(solver.calc(first, second, None), np.float32).transpose(2, 0, 1)
 
 

@@ -20,6 +20,7 @@ from mespot.core.signals import Grid
 from mespot.core.timeline import rows_of
 from mespot.model.candidates import CLASS_OF_KIND, MAE, ME
 from mespot.model.targets import Target, assign
+from mespot.training.paste import Paste, add_flow, free_place, isolated
 from mespot.vision.features import Streams
 
 FloatArray = npt.NDArray[np.float64]
@@ -76,6 +77,8 @@ class Place:
         Whether left and right are exchanged.
     gain : float
         Factor on the flow.
+    pasted : tuple of Paste
+        Expressions of other videos that are added to the flow.
     """
 
     sample: int
@@ -83,6 +86,7 @@ class Place:
     cut: tuple[float, float, float] = (0.0, 0.0, 0.0)
     flip: bool = False
     gain: float = 1.0
+    pasted: tuple[Paste, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,8 @@ class WindowSampler:
             for kind in (MAE, ME)
         )
         self._pools = [pool for pool in pools if pool]
+        alone = [isolated(sample.intervals) for sample in samples]
+        self._loose = [[(s, m) for s, m in pool if alone[s][m]] for pool in self._pools]
 
     def draw(self, epoch: int, index: int) -> Place:
         """Return window ``index`` of ``epoch``: half of them around an expression, MaE and ME equally often."""
@@ -144,14 +150,31 @@ class WindowSampler:
             sample = int(rng.choice(len(self.samples), p=self._shares))
             wanted = rng.uniform(0.0, max(0.0, len(self.samples[sample].streams) - config.window_frames))
         latest = max(0, len(self.samples[sample].streams) - config.window_frames)
+        start = int(np.clip(round(wanted), 0, latest))
         cut = (rng.uniform(0.0, config.crop_jitter), rng.uniform(), rng.uniform())
         return Place(
             sample=int(sample),
-            start=int(np.clip(round(wanted), 0, latest)),
+            start=start,
+            pasted=self._pastes(rng, self.samples[sample].intervals - start),
             cut=cut,
             flip=bool(config.flip and rng.random() < 0.5),
             gain=float(rng.uniform(1.0 - config.flow_gain, 1.0 + config.flow_gain)),
         )
+
+    def _pastes(self, rng: np.random.Generator, taken: FloatArray) -> tuple[Paste, ...]:
+        """Draw expressions to add where the window has none."""
+        config, pastes = self.config, []
+        pools = [pool for pool in self._loose if pool]
+        for _ in range(rng.poisson(config.pastes) if config.pastes and pools else 0):
+            pool = pools[rng.integers(len(pools))]
+            sample, expression = pool[rng.integers(len(pool))]
+            lasting = float(np.diff(self.samples[sample].intervals[expression])[0])
+            at = free_place(rng, lasting, taken, config.window_frames)
+            if at is not None:
+                gain = float(rng.uniform(1.0 - config.flow_gain, 1.0 + config.flow_gain))
+                pastes.append(Paste(sample, int(expression), at, bool(rng.random() < 0.5), gain))
+                taken = np.vstack([taken, [at, at + lasting]])
+        return tuple(pastes)
 
     def cut(self, place: Place, grids: Sequence[Grid], lengths: Sequence[int]) -> Window:
         """Return the rows and targets of a place, for levels of the given time grids and lengths."""
@@ -165,13 +188,23 @@ class WindowSampler:
         visible = within >= LEAST_VISIBLE * (intervals[:, 1] - intervals[:, 0])
         for start, stop in intervals[~visible & (within > 0)]:
             valid[max(0, int(start)) : int(np.ceil(stop))] = False
+        # Where the window ends, an expression that goes on ends too: nothing after that frame can be seen.
+        shown, kinds = intervals[visible].clip(0, frames - missing), sample.kinds[visible]
+        flow = np.pad(streams.flow[rows], padding)
+        if place.pasted:
+            flow = flow.astype(np.float32)
+            shown = np.vstack([shown, [self._paste(flow, paste) for paste in place.pasted]])
+            kinds = np.append(kinds, [self.samples[paste.sample].kinds[paste.expression] for paste in place.pasted])
         return Window(
             rgb=np.pad(streams.rgb[rows], padding, mode="edge"),
-            flow=np.pad(streams.flow[rows], padding),
-            # Where the window ends, an expression that goes on ends too: nothing after that frame can be seen.
-            targets=assign(intervals[visible].clip(0, frames - missing), sample.kinds[visible], grids, lengths, valid),
+            flow=flow,
+            targets=assign(shown, kinds, grids, lengths, valid),
             place=place,
         )
+
+    def _paste(self, flow: npt.NDArray[np.float32], paste: Paste) -> tuple[float, float]:
+        other = self.samples[paste.sample]
+        return add_flow(flow, other.streams.flow, other.intervals[paste.expression], paste)
 
 
 @dataclass(frozen=True, slots=True)

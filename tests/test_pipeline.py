@@ -1,0 +1,185 @@
+"""The whole method on real clips with the shipped weights, and what its result may not depend on.
+
+Marks of the clips, made by eye from the frames before any model saw them, stand in ``tests/media/marks.csv``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mespot.config import Config
+from mespot.core.errors import CheckpointError, FaceError, VideoError
+from mespot.core.expression import Detection, Expression, Kind
+from mespot.core.interval import Interval
+from mespot.core.spotting import Spotting
+from mespot.data.table import load_table
+from mespot.pipeline import Analysis, Spotter, extract_streams, spot, stills
+from mespot.vision.decode import VideoReader
+from mespot.vision.encode import VideoWriter
+
+MEDIA = Path(__file__).parent / "media"
+
+
+def spotter(*assignments: str) -> Spotter:
+    return Spotter(configure=lambda config: config.override(assignments))
+
+
+@pytest.fixture(scope="module")
+def analysis(smile_clip: Path) -> Analysis:
+    return spotter().analyse(smile_clip)
+
+
+def marked(clip: Path) -> Expression:
+    """Return the one expression that a person marked in a clip."""
+    for video in load_table(MEDIA / "marks.csv", unit="frames", videos_root=MEDIA, first_frame=0):
+        if video.path.name == clip.name:
+            (expression,) = video.expressions
+            return expression
+    raise LookupError(clip)
+
+
+def best(spotting: Spotting, mark: Expression) -> Detection:
+    found = [one for one in spotting.detections if one.kind is mark.kind]
+    assert found, f"no {mark.kind} among {spotting.detections}"
+    return max(found, key=lambda one: one.interval.iou(mark.interval))
+
+
+def test_the_smile_of_the_bundled_clip_is_found(analysis: Analysis, smile_clip: Path) -> None:
+    mark, info = marked(smile_clip), analysis.spotting.video
+    smile = best(analysis.spotting, mark)
+    assert abs(info.seconds(smile.interval.onset) - info.seconds(mark.interval.onset)) <= 0.25
+    assert smile.apex in smile.interval
+
+
+def test_nothing_but_the_smile_and_what_lies_in_it_is_reported(analysis: Analysis, smile_clip: Path) -> None:
+    """Before the smile's onset the face rests; the blink at frames 25 to 29 lies inside the smile."""
+    mark = marked(smile_clip)
+    assert all(found.interval.stop > mark.interval.start for found in analysis.spotting.detections)
+    assert len([found for found in analysis.spotting.detections if found.kind is Kind.MAE]) == 1
+
+
+def test_the_complete_smile_before_the_talking_is_found(smile_then_talk_clip: Path) -> None:
+    mark = marked(smile_then_talk_clip)
+    assert best(spotter().spot(smile_then_talk_clip), mark).interval.iou(mark.interval) >= 0.5
+
+
+def test_the_place_of_the_smile_is_about_the_mouth(analysis: Analysis, smile_clip: Path) -> None:
+    region = best(analysis.spotting, marked(smile_clip)).attention.region
+    assert any(part in region for part in ("lip", "cheek", "chin", "nose wing"))
+
+
+@pytest.mark.parametrize("frames", [7, 256])
+def test_the_result_does_not_depend_on_the_decoding_chunk(analysis: Analysis, smile_clip: Path, frames: int) -> None:
+    again = spotter(f"decode.chunk_frames={frames}").spot(smile_clip)
+    assert again.detections == analysis.spotting.detections
+    assert again.curves == analysis.spotting.curves
+
+
+def test_the_result_does_not_depend_on_the_backbone_chunk(smile_then_talk_clip: Path) -> None:
+    """Sums in another order differ in the last bits; nothing else may."""
+    one, other = (spotter(f"backbone.chunk_frames={n}").spot(smile_then_talk_clip) for n in (64, 512))
+    assert [found.interval for found in one.detections] == [found.interval for found in other.detections]
+    for kind in Kind:
+        np.testing.assert_allclose(one.curves.score[kind], other.curves.score[kind], atol=1e-4)
+
+
+def lossless_copy(clip: Path, path: Path, *, fps: int, keep: int = 1) -> Path:
+    """Copy a clip frame by frame with its own time stamps under another declared rate, dropping every ``keep``-th."""
+    reader = VideoReader(clip)
+    with VideoWriter(path, width_px=640, height_px=360, fps=fps, codec="ffv1", time_base=Fraction(1, 1000)) as video:
+        for chunk in reader.chunks(sampling_fps=None, chunk_frames=32):
+            for frame, image, time_s in zip(chunk.frames, chunk.images, chunk.times_s, strict=True):
+                if keep == 1 or frame % keep:
+                    video.write(image, pts=round(1000 * time_s))
+    return path
+
+
+def test_the_result_does_not_depend_on_the_declared_frame_rate(smile_clip: Path, tmp_path: Path) -> None:
+    slow, fast = (spotter().spot(lossless_copy(smile_clip, tmp_path / f"{fps}.mkv", fps=fps)) for fps in (12, 60))
+    assert slow.detections == fast.detections
+    assert slow.curves == fast.curves
+    assert slow.video == replace(fast.video, path=slow.video.path)
+
+
+def test_a_variable_rate_copy_gives_the_same_smile_in_seconds(smile_clip: Path, tmp_path: Path) -> None:
+    whole = spotter().spot(smile_clip)
+    gappy = spotter().spot(lossless_copy(smile_clip, tmp_path / "vfr.mkv", fps=30, keep=4))
+    assert len(gappy.video) < len(whole.video)
+    steps = np.diff(gappy.video.pts)
+    assert steps.max() > 1.5 * steps.min()
+    mark = marked(smile_clip)
+    onset_s = whole.video.seconds(mark.interval.onset)
+    moved = Expression(Interval(gappy.video.frame(onset_s), len(gappy.video)), mark.kind)
+    found = best(gappy, moved)
+    assert abs(gappy.video.seconds(found.interval.onset) - onset_s) <= 0.25
+
+
+def test_two_processes_give_the_same_bytes(smile_clip: Path, tmp_path: Path) -> None:
+    code = "import sys, mespot; mespot.spot(sys.argv[1]).save(sys.argv[2])"
+    paths = [tmp_path / name for name in ("one.json", "two.json")]
+    for path in paths:
+        subprocess.run([sys.executable, "-c", code, str(smile_clip), str(path)], check=True, timeout=300)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_spotting_round_trips_through_its_file(analysis: Analysis, tmp_path: Path) -> None:
+    path = tmp_path / "x.spotting.json"
+    analysis.spotting.save(path)
+    assert Spotting.load(path) == analysis.spotting
+
+
+def test_stills_are_steady_crops_of_the_asked_frames(analysis: Analysis) -> None:
+    pictures = stills(analysis, [0, 40], spotter().config)
+    assert set(pictures) == {0, 40}
+    assert all(picture.shape == (224, 224, 3) and picture.dtype == np.uint8 for picture in pictures.values())
+    assert np.abs(pictures[0].astype(int) - pictures[40]).mean() > 1
+
+
+def test_extracted_streams_come_back_from_the_cache(smile_clip: Path, tmp_path: Path) -> None:
+    config = Config().override(["backbone.input_px=56", "flow.warps=1", "flow.scales=2"])
+    made = extract_streams(smile_clip, config, tmp_path)
+    (kept,) = tmp_path.iterdir()
+    before = kept.stat().st_mtime_ns
+    again = extract_streams(smile_clip, config, tmp_path)
+    assert kept.stat().st_mtime_ns == before
+    np.testing.assert_array_equal(again.rgb, made.rgb)
+    np.testing.assert_allclose(again.flow.astype(np.float32), made.flow, rtol=1e-3, atol=1e-6)
+
+
+def test_a_damaged_cache_file_is_made_again(smile_clip: Path, tmp_path: Path) -> None:
+    config = Config().override(["backbone.input_px=56", "flow.warps=1", "flow.scales=2"])
+    made = extract_streams(smile_clip, config, tmp_path)
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(kept.read_bytes()[:1000])
+    np.testing.assert_array_equal(extract_streams(smile_clip, config, tmp_path).rgb, made.rgb)
+
+
+def test_other_features_than_the_weights_saw_are_refused() -> None:
+    with pytest.raises(CheckpointError, match=r"flow\.lambda"):
+        spotter("flow.lambda=0.2")
+
+
+def test_a_clip_without_a_face_is_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "grey.mp4"
+    with VideoWriter(path, width_px=160, height_px=120, fps=30) as video:
+        for _ in range(40):
+            video.write(np.full((120, 160, 3), 128, np.uint8))
+    with pytest.raises(FaceError, match=r"grey\.mp4.*no face"):
+        spot(path)
+
+
+def test_a_clip_of_ten_frames_is_too_short(smile_clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "short.mp4"
+    images = next(VideoReader(smile_clip).chunks(sampling_fps=None, chunk_frames=10)).images
+    with VideoWriter(path, width_px=640, height_px=360, fps=30) as video:
+        for image in images:
+            video.write(image)
+    with pytest.raises(VideoError, match=r"short\.mp4: too short"):
+        spot(path)
