@@ -3,7 +3,8 @@
 1. Expressions in real clips: onset error in seconds and IoU of every marked expression, and whatever else is reported.
 2. A motionless real face for a minute (one neutral frame of each clip, fresh sensor noise, H.264): detections a minute.
 
-Run it as ``python benchmarks/bench_spotting.py [--weights FILE] [--table marks.csv] [--out results.json]``.
+Run it as ``python benchmarks/bench_spotting.py [--weights FILE] [--table marks.csv]``; the figures are kept
+as dated JSON in ``benchmarks/results``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from harness import machine, save
 from mespot.core.expression import Detection
 from mespot.data.table import load_table
 from mespot.pipeline import Spotter
@@ -75,8 +77,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, help="a checkpoint; the shipped weights otherwise")
     parser.add_argument("--table", type=Path, default=MARKS, help="marked real clips")
-    parser.add_argument("--out", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
+    facts = machine()
     spotter = Spotter(arguments.weights)
     records = []
     for record in marked_clips(spotter, arguments.table):
@@ -88,8 +90,7 @@ def main() -> None:
             for sigma in NOISE_SIGMAS:
                 records.append(motionless(spotter, clip, NEUTRAL_FRAMES[clip.name], sigma, Path(folder)))
                 print(json.dumps(records[-1]))
-    if arguments.out:
-        arguments.out.write_text(json.dumps({"weights": spotter.checkpoint.digest, "records": records}, indent=2))
+    print(f"saved {save('spotting', {'weights': spotter.checkpoint.digest, 'records': records}, facts)}")
 
 
 if __name__ == "__main__":

@@ -5,15 +5,14 @@
 2. The same face moved rigidly (translation, rotation, scale) without an expression: mean length of the flow over the
    face, before and after the nose region's mean is removed.
 
-Run it as ``python benchmarks/bench_steady_crops.py [--out results.json]``; all lengths are px of a crop of 224.
+Run it as ``python benchmarks/bench_steady_crops.py [--repetitions N] [--seconds S]``; all lengths are px of a crop of
+224. The figures are kept as dated JSON in ``benchmarks/results``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import platform
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from harness import machine, save
 from mespot.config import AlignConfig, Config
 from mespot.core.signals import FaceTrack, Float32
 from mespot.vision.align import CropTransforms, crop, steady_transforms
@@ -128,7 +128,7 @@ def face_flow(grey: list[Float32], transforms: CropTransforms) -> tuple[float, f
     sums = np.zeros(2)
     for row in range(1, len(grey)):
         flow = tvl1(grey[row - 1], grey[row])
-        points = transforms.landmarks[row : row + 1]
+        points = transforms.landmarks(slice(row, row + 1))
         face = np.zeros(grey[row].shape, np.uint8)
         cv2.fillConvexPoly(face, cv2.convexHull(np.rint(points[0]).astype(np.int32)), 1)
         nose = region_means(flow[None], points)[0, NOSE]
@@ -166,16 +166,12 @@ def show(title: str, figures: dict[str, dict[str, float]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, help="write the figures as JSON")
     parser.add_argument("--repetitions", type=int, default=3, help="runs with other noise")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of each video")
     given = parser.parse_args()
     frames = max(FPS, round(given.seconds * FPS))
-    results: dict[str, Any] = {
-        "machine": platform.platform(),
-        "opencv": cv2.__version__,
-        "repetitions": given.repetitions,
-    }
+    facts = machine()
+    results: dict[str, Any] = {"repetitions": given.repetitions, "seconds": given.seconds}
     for sigma in (1.0, 2.0):
         for codec in CODECS:
             title = f"motionless face, noise {sigma:g}, {codec}"
@@ -185,8 +181,7 @@ def main() -> None:
         title = f"head moving at up to {speed:g} px/s, noise 1, h264 crf 18"
         results[title] = repeated(residual_flow, given.repetitions, frames, speed, "h264 crf 18")
         show(title, results[title])
-    if given.out is not None:
-        given.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(f"saved {save('steady-crops', results, facts)}")
 
 
 if __name__ == "__main__":

@@ -75,6 +75,9 @@ def test_assignments_take_toml_values_and_plain_text() -> None:
         ("training.epoch=3", "did you mean 'epochs'?"),
         ("training.epochs=many", "training.epochs = 'many' is not valid"),
         ("training.zzz=1", "known are "),
+        ("spotting.longest_s=inf", "spotting.longest_s = inf is not valid"),
+        ("spotting.longest_s=nan", "spotting.longest_s = nan is not valid"),
+        ("flow.lambda=inf", "flow.lambda = inf is not valid"),
     ],
 )
 def test_a_wrong_assignment_is_refused_in_one_sentence(assignment: str, fact: str) -> None:

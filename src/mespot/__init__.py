@@ -14,7 +14,9 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+from mespot.core.version import VERSION
+
+__version__ = VERSION
 
 _HOMES = {
     "Attention": "mespot.core.expression",

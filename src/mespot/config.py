@@ -18,7 +18,7 @@ from mespot.core.errors import ConfigError
 class Section(BaseModel):
     """A frozen part of the configuration; a key that it does not know is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DecodeConfig(Section):
@@ -78,7 +78,7 @@ class FlowConfig(Section):
     mask_face: bool = Field(True, description="set the flow outside the face to zero: the background is no expression")
     remove_nose_mean: bool = Field(True, description="subtract the nose region's mean flow: head motion (method.md 10)")
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
 
 class BackboneConfig(Section):
@@ -124,7 +124,7 @@ class SpottingConfig(Section):
     top_fraction: float | None = Field(
         None, gt=0, le=1, description="keep this share of the candidates by score before NMS (Table II); none keeps all"
     )
-    candidates: int = Field(2000, ge=1, description="most candidates per hour of video that enter NMS")
+    candidates: int = Field(2000, ge=1, description="most candidates of a kind per hour of video that enter NMS")
     least_s: float = Field(0.1, ge=0, description="shortest expression that is reported, s")
     longest_s: float = Field(6.0, gt=0, description="longest expression that is reported, s")
 
@@ -148,6 +148,9 @@ class TrainingConfig(Section):
     crop_jitter: float = Field(0.06, ge=0, lt=0.5, description="random crop: share of the side cut off at most")
     flip: bool = Field(True, description="random left-right flip; negates horizontal flow")
     flow_gain: float = Field(0.0, ge=0, lt=1, description="random factor on the flow in [1 - g, 1 + g]")
+    batch_norm_momentum: float = Field(
+        0.1, gt=0, le=1, description="weight of a batch in the running statistics; I3D's 0.01 needs thousands of steps"
+    )
     pastes: float = Field(
         0.0, ge=0, description="expressions of other videos added to a window's flow, on average; flow stream alone"
     )

@@ -35,6 +35,16 @@ def test_no_video_comes_twice(folder: Path) -> None:
     assert list(expand(paths, images=False)) == [folder / "b.mp4", folder / "a.MOV", folder / "inner" / "c.avi"]
 
 
+def test_a_link_in_a_circle_is_an_error_in_its_place(folder: Path) -> None:
+    circle = folder / "c.mp4"
+    circle.symlink_to(circle)
+    *videos, error, last = expand([folder, circle], images=False)
+    assert videos == [folder / "a.MOV", folder / "b.mp4"]
+    assert isinstance(error, VideoError)
+    assert str(error) == f"{circle}: is a symbolic link that leads nowhere; correct or remove it."
+    assert last == folder / "inner" / "c.avi"
+
+
 def test_a_folder_without_videos_is_an_error_in_its_place(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     error, video = expand([tmp_path / "empty", folder / "b.mp4"], images=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,26 @@ def test_a_missing_table_is_one_sentence(command: list[str], weights: Path, tmp_
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {table}")
     assert "unexpected" not in line
+
+
+def test_the_preview_alone_says_where_the_sheet_is(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    face = str(resources.files("mespot.assets") / "faces" / "grace_hopper.jpg")
+    assert main(["simulate", "--preview", "--faces", face]) == 0
+    assert capsys.readouterr().out == "preview: mespot-preview.png\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["mespot-preview.png"]
+
+
+def test_sizes_and_rates_are_those_asked_for(tmp_path: Path) -> None:
+    sizes, rates = ["160x120", "120X160"], ["25", "40"]
+    choices = [*(part for size in sizes for part in ("--size", size)), *(p for r in rates for p in ("--fps", r))]
+    assert main(["simulate", "--out", str(tmp_path), "--minutes", "0.07", "--clip-s", "1", *choices]) == 0
+    videos = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))["videos"]
+    assert len(videos) == 5
+    assert {tuple(video["size"]) for video in videos} == {(160, 120), (120, 160)}
+    assert {video["fps"] for video in videos} == {25.0, 40.0}
 
 
 def test_faces_that_are_not_there_are_wrong_usage(tmp_path: Path, capsys: Capture) -> None:

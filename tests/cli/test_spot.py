@@ -15,6 +15,8 @@ from matplotlib import image
 
 from mespot.cli.app import main
 from mespot.core.spotting import COLUMNS, Spotting
+from mespot.model.checkpoint import load_checkpoint
+from results import make_spotting
 from synthetic import write_video
 
 Capture = pytest.CaptureFixture[str]
@@ -112,15 +114,45 @@ def test_a_stage_that_the_weights_were_not_trained_with_is_refused(weights: Path
 def test_a_face_that_is_not_there_is_refused(weights: Path, tmp_path: Path, capsys: Capture) -> None:
     assert run(weights, CLIP, "--face", "3", "--out", tmp_path / "out") == 1
     assert str(CLIP) in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
+    assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_results_that_cannot_be_written_are_one_sentence(weights: Path, tmp_path: Path, capsys: Capture) -> None:
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_where_results_cannot_be_written_nothing_is_analysed(
+    out: str, weights: Path, tmp_path: Path, capsys: Capture
+) -> None:
     (tmp_path / "file").write_bytes(b"")
-    assert run(weights, CLIP, "--out", tmp_path / "file", "--no-png") == 1
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith(f"error: {tmp_path / 'file'}")
-    assert "check the path" in error
+    assert run(weights, CLIP, tmp_path / "none.mp4", "--out", tmp_path / out) == 1
+    captured = capsys.readouterr()
+    assert captured.err == (
+        f"error: {tmp_path / out}: is a file or lies below one; name a folder for the results.\n"
+    )
+    assert captured.out == ""
+
+
+def test_links_that_lead_nowhere_do_not_stop_the_batch(weights: Path, tmp_path: Path, capsys: Capture) -> None:
+    for name, target in (("circle.mp4", "circle.mp4"), ("gone.mp4", "none.mp4")):
+        (tmp_path / name).symlink_to(tmp_path / target)
+    out = tmp_path / "out"
+    assert run(weights, tmp_path / "circle.mp4", tmp_path, CLIP, "--out", out, "--no-png") == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert errors == [
+        f"error: {tmp_path / name}: is a symbolic link that leads nowhere; correct or remove it."
+        for name in ("circle.mp4", "gone.mp4")
+    ]
+    assert sorted(file.name for file in out.iterdir()) == ["neutral_to_smile.csv", "neutral_to_smile.spotting.json"]
+
+
+def test_the_demo_names_the_picture_that_it_wrote(
+    weights: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mespot.pipeline.load_default_weights", lambda: load_checkpoint(weights))
+    make_spotting(path=tmp_path / "other" / CLIP.name).save(tmp_path / "neutral_to_smile.spotting.json")
+    assert main(["demo", "--device", "cpu", "--out", str(tmp_path)]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == f"Open {tmp_path / 'neutral_to_smile-2.png'} to see what was found."
+    assert (tmp_path / "neutral_to_smile-2.png").is_file()
+    assert not (tmp_path / "neutral_to_smile.png").exists()
 
 
 def test_a_folder_of_images_is_one_video(weights: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -9,6 +9,8 @@ import cv2
 import pytest
 
 from mespot.core.errors import ConfigError
+from mespot.data.dataset import AnnotatedVideo
+from mespot.data.table import load_table
 from mespot.simulate.corpus import COLUMNS, simulate_corpus
 from mespot.simulate.preview import preview_sheet
 
@@ -70,6 +72,16 @@ def test_the_table_agrees_with_the_manifest(corpus: Path) -> None:
         assert row["kind"] in {"ME", "MaE"}
 
 
+def test_a_video_without_expressions_is_in_the_table(tmp_path: Path) -> None:
+    faces = FACES[:1]
+    table = simulate_corpus(
+        tmp_path, faces=faces, minutes=1 / 60, seed=0, size=[(160, 120)], fps=[25], clip_s=1.0, per_minute=1.0
+    )
+    assert table.read_text(encoding="utf-8").splitlines()[1:] == ["videos/sim_00000.mp4,grace_hopper,,,,,,,"]
+    (video,) = load_table(table, unit="frames", videos_root=tmp_path, first_frame=0)
+    assert video == AnnotatedVideo(tmp_path / "videos" / "sim_00000.mp4", "grace_hopper")
+
+
 def test_workers_and_repetition_change_no_byte(corpus: Path, tmp_path: Path) -> None:
     make(tmp_path, workers=2)
     assert digests(tmp_path) == digests(corpus)
@@ -101,6 +113,8 @@ def test_another_seed_makes_other_videos_in_the_same_folder(corpus: Path, tmp_pa
         ({"minutes": 0.0}, "must be positive"),
         ({"size": [(161, 120)]}, "even width and height"),
         ({"fps": [0.0]}, "at least 5 frames"),
+        ({"fps": [30.0, float("nan")]}, "at least 5 frames"),
+        ({"minutes": float("inf")}, "positive and finite"),
     ],
 )
 def test_senseless_requests_are_refused(tmp_path: Path, changes: dict[str, object], fact: str) -> None:

@@ -27,7 +27,7 @@ def points() -> Points:
     found = find_landmarks(image)
     assert found is not None
     track = FaceTrack(np.arange(1), found[None], np.ones(1, np.bool_), np.ones(1, np.bool_))
-    points: Points = steady_transforms(track, np.zeros(1), AlignConfig()).landmarks[0]
+    points: Points = steady_transforms(track, np.zeros(1), AlignConfig()).landmarks(slice(1))[0]
     return points
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from mespot.cli.options import DeviceOption, check_device
 from mespot.cli.output import say
-from mespot.cli.spot import spot_all
+from mespot.cli.spot import spot_one, tell
 
 
 def demo(
@@ -19,10 +18,14 @@ def demo(
 ) -> None:
     """Find the smile in a bundled real clip of 2.4 s."""
     check_device(device)
+    from importlib import resources
+
+    from mespot.export.folder import free_name, prepare_folder
     from mespot.pipeline import Spotter
 
+    prepare_folder(out)
     with resources.as_file(resources.files("mespot.assets") / "neutral_to_smile.mp4") as clip:
-        status = spot_all(Spotter(device=device), [clip], out, images_fps=None, as_json=False, png=True)
-    if status == 0:
-        say(f"Open {(out / clip.name).with_suffix('.png')} to see what was found.")
-    raise typer.Exit(status)
+        name = free_name(clip, out, set())
+        spotting, files = spot_one(Spotter(device=device), clip, out, name, images_fps=None, png=True)
+    tell(spotting, files, as_json=False)
+    say(f"Open {files[-1]} to see what was found.")

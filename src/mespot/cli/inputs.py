@@ -28,16 +28,21 @@ def expand(paths: Iterable[Path], *, images: bool) -> Iterator[Path | VideoError
     Yields
     ------
     Path or VideoError
-        The error stands in the place of a folder without videos.
+        The error stands in the place of a folder without videos, or of a link that leads nowhere.
     """
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in paths:
         found = [path] if images or not path.is_dir() else _videos_in(path)
         if not found:
             yield VideoError(f"{path}: holds no video; name the files, or give --images-fps for a folder of images.")
         for video in found:
-            if (identity := video.resolve()) not in seen:
-                seen.add(identity)
+            # Not Path.resolve, which raises where links lead round in a circle.
+            if (identity := os.path.realpath(video)) in seen:
+                continue
+            seen.add(identity)
+            if video.is_symlink() and not video.exists():
+                yield VideoError(f"{video}: is a symbolic link that leads nowhere; correct or remove it.")
+            else:
                 yield video
 
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 if TYPE_CHECKING:
     from mespot.core.spotting import Spotting
     from mespot.pipeline import Progress
@@ -49,6 +47,7 @@ def progress_of(title: str) -> Iterator[Report]:
 
 @contextmanager
 def _bar(title: str) -> Iterator[Report]:
+    from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
@@ -85,6 +84,7 @@ def _lines(title: str) -> Report:
 def print_expressions(spotting: Spotting) -> None:
     """Print the expressions of one video as a short table to standard output."""
     from rich import box
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 

@@ -61,9 +61,16 @@ def spot(
 def spot_all(
     spotter: Spotter, paths: Sequence[Path], out: Path, *, images_fps: float | None, as_json: bool, png: bool
 ) -> int:
-    """Spot every video, go on where one fails, and return the exit status."""
-    from mespot.export.folder import free_name
+    """Spot every video, go on where one fails, and return the exit status.
 
+    Raises
+    ------
+    SpottingError
+        Results cannot be written to ``out``; no video was touched.
+    """
+    from mespot.export.folder import free_name, prepare_folder
+
+    prepare_folder(out)
     status = 0
     taken: set[str] = set()
     for video in expand(paths, images=images_fps is not None):
@@ -79,14 +86,14 @@ def spot_all(
                 path = None if isinstance(video, Exception) else str(video)
                 print(json.dumps({"video": path, "ok": False, "error": sentence(error)}), flush=True)
         else:
-            _tell(spotting, files, as_json=as_json)
+            tell(spotting, files, as_json=as_json)
     return status
 
 
 def spot_one(
     spotter: Spotter, video: Path, out: Path, name: str, *, images_fps: float | None, png: bool
 ) -> tuple[Spotting, list[Path]]:
-    """Spot one video and write its files."""
+    """Spot one video and write its files; the picture, if any, is the last."""
     from mespot.export.folder import write_results
     from mespot.export.timeline import still_frames
     from mespot.pipeline import Progress, stills
@@ -102,7 +109,8 @@ def spot_one(
         return analysis.spotting, write_results(analysis.spotting, out, name, pictures)
 
 
-def _tell(spotting: Spotting, files: Sequence[Path], *, as_json: bool) -> None:
+def tell(spotting: Spotting, files: Sequence[Path], *, as_json: bool) -> None:
+    """Print what was found in one video and the files that were written."""
     if as_json:
         summary = {
             "video": str(spotting.video.path),

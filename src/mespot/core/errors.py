@@ -26,4 +26,4 @@ class AnnotationError(MespotError):
 
 
 class SpottingError(MespotError):
-    """A saved spotting that cannot be read."""
+    """A saved spotting that cannot be read, or a place where none can be saved."""

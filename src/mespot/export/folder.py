@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 from mespot.core.errors import SpottingError
@@ -12,8 +14,34 @@ from mespot.export.timeline import Stills, draw_timeline
 SUFFIX = ".spotting.json"
 
 
+def prepare_folder(folder: Path) -> None:
+    """Make the folder of the results where it is missing, and try whether files can be written there.
+
+    Raises
+    ------
+    SpottingError
+        It is a file, lies below one, or cannot be written.
+
+    Notes
+    -----
+    A file is written and removed: permission bits say little on network drives, on Windows and for root.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SpottingError(f"{folder}: is a file or lies below one; name a folder for the results.") from error
+    except OSError as error:
+        raise SpottingError(
+            f"{folder}: cannot be written ({error.strerror or error}); name another folder for the results."
+        ) from error
+
+
 def write_results(spotting: Spotting, folder: Path, name: str, stills: Stills | None = None) -> list[Path]:
     """Write ``NAME.spotting.json``, ``NAME.csv`` and, unless ``stills`` is None, ``NAME.png``; return the paths.
+
+    A picture from an earlier run does not stay beside results that it does not show.
 
     Raises
     ------
@@ -22,8 +50,11 @@ def write_results(spotting: Spotting, folder: Path, name: str, stills: Stills | 
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = [spotting.save(folder / f"{name}{SUFFIX}"), write_csv(spotting, folder / f"{name}.csv")]
-    if stills is not None:
-        written.append(draw_timeline(spotting, stills, folder / f"{name}.png"))
+    picture = folder / f"{name}.png"
+    if stills is None:
+        picture.unlink(missing_ok=True)
+    else:
+        written.append(draw_timeline(spotting, stills, picture))
     return written
 
 
@@ -36,7 +67,7 @@ def free_name(video: Path, folder: Path, taken: set[str]) -> str:
     name in this run, or has results under it in ``folder`` from an earlier one. Results of the same video are
     replaced. Capitals do not tell names apart, as on Windows and macOS.
     """
-    stem = (video.resolve().name if video.is_dir() else video.stem) or "video"
+    stem = (Path(os.path.realpath(video)).name if video.is_dir() else video.stem) or "video"
     number = 1
     while True:
         name = stem if number == 1 else f"{stem}-{number}"
@@ -50,6 +81,6 @@ def _belongs_to(results: Path, video: Path) -> bool:
     if not results.exists():
         return True
     try:
-        return Spotting.load(results).video.path.resolve() == video.resolve()
+        return os.path.realpath(Spotting.load(results).video.path) == os.path.realpath(video)
     except SpottingError:
         return True  # damaged results are there to be replaced

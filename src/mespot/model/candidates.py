@@ -49,6 +49,8 @@ class Candidates:
         Pyramid level, 0 for P3.
     rows : (M,) int64
         Row of the level.
+    either : (M,) float64
+        Probability that the row sees an expression of whichever kind, in [0, 1].
     """
 
     starts: FloatArray
@@ -57,6 +59,7 @@ class Candidates:
     kinds: IntArray
     levels: IntArray
     rows: IntArray
+    either: FloatArray
 
     def __post_init__(self) -> None:
         shapes = {getattr(self, field.name).shape for field in fields(self)}
@@ -194,6 +197,7 @@ def decode(located: Sequence[Located], grids: Sequence[Grid]) -> Candidates:
     parts = []
     for level, ((score, distance), grid) in enumerate(zip(located, grids, strict=True)):
         rows = np.arange(score.shape[1], dtype=np.int64)
+        either = np.minimum(score.sum(axis=0, dtype=np.float64), 1.0)
         centres = grid.first + grid.stride * rows.astype(np.float64)
         for number in (MAE, ME):
             parts.append(
@@ -204,6 +208,7 @@ def decode(located: Sequence[Located], grids: Sequence[Grid]) -> Candidates:
                     kinds=np.full(len(rows), number, np.int64),
                     levels=np.full(len(rows), level, np.int64),
                     rows=rows,
+                    either=either,
                 )
             )
     return Candidates.join(parts)
@@ -215,7 +220,7 @@ def durations_s(candidates: Candidates, times_s: FloatArray) -> FloatArray:
 
 
 def settle_kinds(candidates: Candidates, lasting_s: FloatArray, *, frame_s: float) -> Candidates:
-    """Change the kind of every candidate that its duration contradicts; its score stays.
+    """Give every candidate whose duration leaves no doubt the kind of that duration.
 
     Parameters
     ----------
@@ -228,15 +233,17 @@ def settle_kinds(candidates: Candidates, lasting_s: FloatArray, *, frame_s: floa
 
     Notes
     -----
-    The rule (method.md 7, and nowhere else): an ME that lasts longer than 0.5 s plus one sampled frame becomes a
-    MaE; a MaE that lasts less than 0.5 s becomes an ME. Between the two the network's label stands, because a
-    boundary is not known better than one sampled frame.
+    The rule (method.md 7, and nowhere else): what lasts longer than 0.5 s plus one sampled frame is a MaE, what lasts
+    less than 0.5 s is an ME, and its score is the probability of an expression of either kind, because the network's
+    doubt between the kinds is settled. Between the two the network's label and score stand: a boundary is not known
+    better than one sampled frame.
     """
-    kinds = candidates.kinds.copy()
     # A billionth of a second of slack: sums of frame durations are not exact.
-    kinds[(kinds == ME) & (lasting_s > ME_LONGEST_S + frame_s + 1e-9)] = MAE
-    kinds[(candidates.kinds == MAE) & (lasting_s < ME_LONGEST_S - 1e-9)] = ME
-    return replace(candidates, kinds=kinds)
+    long = lasting_s > ME_LONGEST_S + frame_s + 1e-9
+    short = lasting_s < ME_LONGEST_S - 1e-9
+    kinds = np.where(long, MAE, np.where(short, ME, candidates.kinds))
+    scores = np.where(long | short, candidates.either, candidates.scores)
+    return replace(candidates, kinds=kinds, scores=scores)
 
 
 def select(candidates: Candidates, spotting: SpottingConfig, *, hours: float) -> Candidates:
@@ -253,26 +260,33 @@ def select(candidates: Candidates, spotting: SpottingConfig, *, hours: float) ->
 
     Notes
     -----
-    ``top_fraction`` is the paper's "top threshold" (Table II): of the candidates of both kinds that pass the
-    thresholds, the best ``ceil(top_fraction * count)`` by score enter NMS, so the more is kept, the larger it is.
+    ``top_fraction`` is the paper's "top threshold" (Table II): of the candidates of a kind that pass its
+    threshold, the best ``ceil(top_fraction * count)`` by score enter NMS, so the more is kept, the larger it is.
     NMS acts within a kind; an ME inside a MaE stays.
     """
-    limits = np.where(candidates.kinds == ME, spotting.threshold_me, spotting.threshold_mae)
-    passed = candidates.take(candidates.scores >= limits)
+    kept = Candidates.join([_best_of(candidates, kind, spotting, hours) for kind in (MAE, ME)])
+    return kept.take(np.lexsort((kept.kinds, kept.stops, kept.starts)))
+
+
+def _best_of(candidates: Candidates, kind: int, spotting: SpottingConfig, hours: float) -> Candidates:
+    """Apply threshold, top fraction, cap and NMS to one kind."""
+    passed = candidates.take((candidates.kinds == kind) & (candidates.scores >= _threshold(kind, spotting)))
     most = max(FEWEST_CANDIDATES, math.ceil(spotting.candidates * hours))
     if spotting.top_fraction is not None:
         most = min(most, math.ceil(spotting.top_fraction * len(passed)))
-    best = np.lexsort((passed.kinds, passed.stops, passed.starts, -passed.scores))[:most]
-    passed = passed.take(best)
-    kept = Candidates.join([_suppress(passed.take(passed.kinds == kind), kind, spotting) for kind in (MAE, ME)])
-    return kept.take(np.lexsort((kept.kinds, kept.stops, kept.starts)))
+    best = np.lexsort((passed.stops, passed.starts, -passed.scores))[:most]
+    return _suppress(passed.take(best), kind, spotting)
+
+
+def _threshold(kind: int, spotting: SpottingConfig) -> float:
+    return spotting.threshold_me if kind == ME else spotting.threshold_mae
 
 
 def _suppress(candidates: Candidates, kind: int, spotting: SpottingConfig) -> Candidates:
     starts, stops, scores = candidates.starts, candidates.stops, candidates.scores
     if spotting.nms == "hard":
         return candidates.take(hard_nms(starts, stops, scores, spotting.nms_iou))
-    limit = spotting.threshold_me if kind == ME else spotting.threshold_mae
+    limit = _threshold(kind, spotting)
     kept, decayed = soft_nms(starts, stops, scores, spotting.soft_sigma, np.full(len(scores), limit))
     return replace(candidates.take(kept), scores=decayed)
 

@@ -19,7 +19,7 @@ SHORTEST_STRIDES, LONGEST_STRIDES = 1.5, 4.5
 """Durations that a level is responsible for, in its own strides: at strides of 4, 8, 16, 32, 64 frames P3 takes up to
 18 frames (an ME at 30 fps), P4 12 to 36, P5 24 to 72, P6 48 to 144 (a MaE of 4 s has 120), P7 from 96. The upper end
 fits the five rows that the head sees; neighbours overlap so that no duration falls on an edge."""
-CENTRAL_SHARE = 0.25
+CENTRAL_SHARE = 0.35
 """A row is positive within this share of the duration from the middle (and always within half a stride)."""
 
 
@@ -71,7 +71,7 @@ def assign(
     Notes
     -----
     A level takes the expressions whose duration lies in `duration_range`. A row is positive when its centre is at
-    most ``max(stride / 2, duration / 4)`` from the middle of the expression; up to half a stride further it is
+    most ``max(stride / 2, 0.35 duration)`` from the middle of the expression; up to half a stride further it is
     ignored; beyond, and on other levels, it is background. Where two expressions want a row, the shorter one has it.
     """
     return tuple(

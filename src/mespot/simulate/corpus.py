@@ -24,7 +24,8 @@ from mespot.vision.encode import VideoWriter
 VERSION = 1
 """Raised whenever the same seed gives other videos."""
 COLUMNS = ("video", "subject", "onset", "apex", "offset", "kind", "actions", "side", "intensity_px")
-"""Columns of ``annotations.csv``; frames count from 0, the offset is inclusive."""
+"""Columns of ``annotations.csv``; frames count from 0, the offset is inclusive. A video without expressions has one row
+that is empty from ``onset`` on."""
 SIZES: tuple[tuple[int, int], ...] = ((640, 480),) * 8 + ((320, 240), (1280, 720))
 """Picture sizes to choose from; repeated entries are more likely."""
 RATES: tuple[float, ...] = (25.0, 30.0, 30.0, 30.0, 50.0)
@@ -123,7 +124,7 @@ def simulate_corpus(
     Raises
     ------
     ConfigError
-        No face, or a duration, number of workers, size or rate that is not positive.
+        No face, or a duration, number of workers, size or rate that is out of range.
     FaceError
         A file of ``faces`` that cannot be read or shows no face.
     """
@@ -195,14 +196,14 @@ def _check(
     for path in faces:
         if not Path(path).is_file():
             raise ConfigError(f"{path}: there is no such file; name stills or clips that exist.")
-    if minutes <= 0 or clip_s <= 0 or workers < 1:
+    if not (0 < minutes < math.inf and 0 < clip_s < math.inf and workers >= 1):
         raise ConfigError(
-            "minutes, the length of a clip and the number of workers must be positive; correct the value."
+            "minutes, the length of a clip and the number of workers must be positive and finite; correct the value."
         )
     if not size or any(w < 96 or h < 96 or w % 2 or h % 2 for w, h in size):
         raise ConfigError("a simulated picture needs an even width and height of at least 96 px; correct the size.")
-    if not fps or min(fps) < 5:
-        raise ConfigError("a simulated video needs at least 5 frames per second; correct the rate.")
+    if not fps or not all(5 <= rate <= 1000 for rate in fps):
+        raise ConfigError("a simulated video needs at least 5 frames per second and at most 1000; correct the rate.")
 
 
 def _record(job: Job, scene: Scene, face_px: float) -> dict[str, Any]:
@@ -244,7 +245,7 @@ def _write_annotations(path: Path, records: Sequence[dict[str, Any]]) -> Path:
     rows = [
         {"video": record["video"], "subject": record["identity"], **expression}
         for record in records
-        for expression in record["expressions"]
+        for expression in record["expressions"] or ({},)
     ]
     partial = path.with_name(f".partial-{path.name}")
     with partial.open("w", encoding="utf-8", newline="") as file:

@@ -40,7 +40,8 @@ def preview_sheet(faces: Sequence[Path], out_png: Path, *, intensity_px: float =
         ``out_png``.
     """
     sheet = np.vstack([_face_sheet(Path(face), intensity_px) for face in faces])
-    cv2.imwrite(str(out_png), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    # Not cv2.imwrite, which says nothing where it fails.
+    out_png.write_bytes(cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes())
     return out_png
 
 

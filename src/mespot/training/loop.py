@@ -137,6 +137,7 @@ class _Run:
         self.network = Network(config)
         if start is not None:
             self.network.load_state_dict(start.state_dict())
+        set_batch_norm_momentum(self.network, settings.batch_norm_momentum)
         self.network.to(self.device).train()
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -243,6 +244,13 @@ class _Run:
         if found is None or found.f1 > self.state.best:
             self.state.best = found.f1 if found else self.state.best
             save_checkpoint(self.out / "best.safetensors", self.network, config, facts=facts)
+
+
+def set_batch_norm_momentum(network: torch.nn.Module, momentum: float) -> None:
+    """Set how fast the running statistics follow the batches; it changes nothing that is stored."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.momentum = momentum
 
 
 def learning_rate(step: int, config: Config, steps: int) -> float:

@@ -67,8 +67,7 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
 
     Notes
     -----
-    NMS acts within a kind, so the best thresholds of the kinds are independent; with ``top_fraction`` they are chosen
-    with both kinds at the same threshold.
+    Cap and NMS act within a kind, so the best thresholds of the kinds are independent.
     """
     candidates = _all_candidates(network, samples, config)
     sweep = [

@@ -28,6 +28,8 @@ IntArray = npt.NDArray[np.int64]
 
 LEAST_VISIBLE = 0.75
 """An expression of which a window shows less than this share is no target; its rows are ignored."""
+LEAST_MAE_ROWS = 16
+"""Sampled rows (0.53 s at 30 a second) of which a MaE that goes on beyond the window must show as many."""
 EXPRESSION_SHARE = 0.5
 """Share of the windows that are drawn around an expression; the others begin anywhere."""
 
@@ -185,7 +187,10 @@ class WindowSampler:
         valid = np.pad(streams.present[rows], (0, missing))
         intervals = sample.intervals - place.start
         within = np.minimum(intervals[:, 1], frames) - np.maximum(intervals[:, 0], 0)
-        visible = within >= LEAST_VISIBLE * (intervals[:, 1] - intervals[:, 0])
+        lasting = intervals[:, 1] - intervals[:, 0]
+        # A MaE that the window cuts to the length of an ME would be taught under the wrong name.
+        least = np.where(sample.kinds == MAE, LEAST_MAE_ROWS, 0.0)
+        visible = (within >= LEAST_VISIBLE * lasting) & (within >= np.minimum(least, lasting))
         for start, stop in intervals[~visible & (within > 0)]:
             valid[max(0, int(start)) : int(np.ceil(stop))] = False
         # Where the window ends, an expression that goes on ends too: nothing after that frame can be seen.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ _SCALE_SLOWNESS = 4.0
 """A changing scale is smoothed this much longer than the position."""
 _SCALE_CHANGE = 0.15
 """Relative change of the smoothed scale, within a stretch, above which the crop follows it."""
+_BLOCK_ROWS = 1024
+"""Rows whose poses are fitted at a time: bounds memory, changes no result."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,22 +41,30 @@ class CropTransforms:
     ----------
     matrices : (T, 2, 3) float64
         Map from source px to crop px, pixel centres at integers; rows without a face carry the nearest row's.
-    landmarks : (T, K, 2) float32
-        The track's landmarks in crop px; NaN where the face is absent.
+    track : FaceTrack
+        The face that the crops show, T rows.
     """
 
     matrices: Float64
-    landmarks: Float32
+    track: FaceTrack
 
     def __post_init__(self) -> None:
-        rows = len(self.matrices)
+        rows = len(self.track)
         if self.matrices.shape != (rows, 2, 3) or not np.isfinite(self.matrices).all():
-            raise ValueError(f"matrices must be finite and (T, 2, 3), got {self.matrices.shape}")
-        if self.landmarks.ndim != 3 or len(self.landmarks) != rows or self.landmarks.shape[2] != 2:
-            raise ValueError(f"landmarks must be ({rows}, K, 2), got {self.landmarks.shape}")
+            raise ValueError(f"matrices must be finite and ({rows}, 2, 3) as the track, got {self.matrices.shape}")
 
     def __len__(self) -> int:
         return len(self.matrices)
+
+    def landmarks(self, rows: slice | npt.NDArray[np.intp]) -> Float32:
+        """Return the track's landmarks of N rows in crop px, (N, K, 2) float32; NaN where the face is absent.
+
+        They are made at each call: those of a whole video would double the track's memory.
+        """
+        linear, offset = self.matrices[rows, :, :2], self.matrices[rows, None, :, 2]
+        points = self.track.landmarks[rows] @ linear.transpose(0, 2, 1) + offset
+        points[~self.track.present[rows]] = np.nan
+        return points.astype(np.float32)
 
 
 def steady_transforms(track: FaceTrack, times_s: Float64, config: AlignConfig) -> CropTransforms:
@@ -71,7 +82,7 @@ def steady_transforms(track: FaceTrack, times_s: Float64, config: AlignConfig) -
     Returns
     -------
     CropTransforms
-        T matrices and the landmarks in crop px.
+        T matrices, with the track.
 
     Raises
     ------
@@ -87,21 +98,19 @@ def steady_transforms(track: FaceTrack, times_s: Float64, config: AlignConfig) -
     unbent, also at the ends and through uneven time stamps. The scale is the stretch's median, so that it
     adds no motion; only where the face comes nearer or moves away by more than 15 % (smoothed four times
     as long) does the crop follow.
+
+    Beyond the track, 48 bytes a row are kept; at most 0.8 kB a row are held meanwhile.
     """
     rows = len(track)
     if times_s.shape != (rows,):
         raise ValueError(f"times_s must be ({rows},), got {times_s.shape}")
     matrices = np.tile(np.eye(2, 3), (rows, 1, 1))
     for stretch in track.stretches():
-        points = track.landmarks[stretch].astype(np.float64)
-        matrices[stretch] = _stretch_transforms(points, times_s[stretch], config)
+        matrices[stretch] = _stretch_transforms(track.landmarks[stretch], times_s[stretch], config)
     present = np.flatnonzero(track.present)
     if len(present):
         matrices = matrices[_nearest(present, rows)]
-    linear, offset = matrices[:, :, :2], matrices[:, None, :, 2]
-    landmarks = track.landmarks @ linear.transpose(0, 2, 1) + offset
-    landmarks[~track.present] = np.nan
-    return CropTransforms(matrices, landmarks.astype(np.float32))
+    return CropTransforms(matrices, track)
 
 
 def crop(image: npt.NDArray[np.uint8], matrix: Float64, side_px: int) -> Float32:
@@ -176,10 +185,12 @@ def _local_lines(values: Any, times_s: Any, sigma_s: float, result: Any) -> None
             result[row, column] = total / spread
 
 
-def _stretch_transforms(points: Float64, times_s: Float64, config: AlignConfig) -> Float64:
+def _stretch_transforms(points: Float32, times_s: Float64, config: AlignConfig) -> Float64:
     """(T, 2, 3) transforms of a stretch's (T, K, 2) landmarks."""
     shape = _canonical_shape(points, config)
-    pose = _fit(shape, points[:, STILL_POINTS])  # crop px -> source px
+    pose = np.empty((len(points), 4))  # crop px -> source px
+    for block in _blocks(len(points)):
+        pose[block] = _fit(shape, points[block, STILL_POINTS].astype(np.float64))
     angle = np.unwrap(np.arctan2(pose[:, 1], pose[:, 0]))
     log_scale = np.log(np.hypot(pose[:, 0], pose[:, 1]))
     # the place of the shape's own middle is what the landmarks measure best, whatever the angle
@@ -189,18 +200,26 @@ def _stretch_transforms(points: Float64, times_s: Float64, config: AlignConfig) 
     return _inverse_poses(moving, log_scale, shape.mean(axis=0))
 
 
-def _canonical_shape(points: Float64, config: AlignConfig) -> Float64:
+def _blocks(rows: int) -> Iterator[slice]:
+    return (slice(begin, min(begin + _BLOCK_ROWS, rows)) for begin in range(0, rows, _BLOCK_ROWS))
+
+
+def _canonical_shape(points: Float32, config: AlignConfig) -> Float64:
     """(P, 2) median shape of the still points, in crop px."""
     middle, height = (config.crop_px - 1) / 2, _EYE_LINE * (config.crop_px - 1)
     half = config.face_width * config.crop_px / 2
     corners = np.array([[[middle - half, height], [middle + half, height]]])
-    every = points[:, [*STILL_POINTS, RIGHT_EYE_OUTER, LEFT_EYE_OUTER]]
-    one = every[len(every) // 2]
+    wanted = [*STILL_POINTS, RIGHT_EYE_OUTER, LEFT_EYE_OUTER]
+    one = points[len(points) // 2, wanted].astype(np.float64)
     upright = _apply(_fit(one[-2:], corners), one[:-2])[0]  # a median is taken along the crop's own axes
-    a, b, x, y = _fit(upright, every[:, :-2]).T[..., None]
-    across, down, size = every[..., 0] - x, every[..., 1] - y, a * a + b * b
-    aligned = np.stack([(a * across + b * down) / size, (a * down - b * across) / size], axis=-1)
-    median = np.median(aligned, axis=0)
+    aligned = np.empty((len(wanted), 2, len(points)))
+    for block in _blocks(len(points)):
+        every = points[block, wanted].astype(np.float64)
+        a, b, x, y = _fit(upright, every[:, :-2]).T[..., None]
+        across, down, size = every[..., 0] - x, every[..., 1] - y, a * a + b * b
+        aligned[:, 0, block] = ((a * across + b * down) / size).T
+        aligned[:, 1, block] = ((a * down - b * across) / size).T
+    median = np.array([np.median(point, axis=1) for point in aligned])
     shape: Float64 = _apply(_fit(median[-2:], corners), median[:-2])[0]
     return shape
 

@@ -6,10 +6,12 @@ import hashlib
 import os
 from pathlib import Path
 
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from mespot.config import Config
+from mespot.vision.decode import image_files
 from mespot.vision.features import Streams
 
 STAGE_VERSION = 1
@@ -18,29 +20,30 @@ _NAMES = ("rgb", "flow", "motion", "frames", "times_s", "present")
 
 
 def video_digest(path: Path) -> str:
-    """Return a digest of a video file's bytes, or of the names and sizes in a folder of images."""
-    digest = hashlib.sha256()
-    if path.is_dir():
-        for image in sorted(path.iterdir()):
-            digest.update(f"{image.name}:{image.stat().st_size};".encode())
-    else:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()[:16]
+    """Return a digest of a video file's bytes, or of the names and bytes of the images in a folder."""
+    if not path.is_dir():
+        return _file_digest(path)
+    names = "".join(f"{image.name}\0{_file_digest(image)}\n" for image in image_files(path))
+    return hashlib.sha256(os.fsencode(names)).hexdigest()[:16]
 
 
-def cache_path(folder: Path, video: Path, config: Config) -> Path:
-    """Return where the streams of ``video`` lie in ``folder``."""
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def cache_path(folder: Path, video: Path, config: Config, *, images_fps: float | None = None) -> Path:
+    """Return where the streams of ``video`` lie in ``folder``; ``images_fps`` counts for a folder of images alone."""
     key = f"{STAGE_VERSION}-{video_digest(video)}-{config.streams_digest()}"
+    if video.is_dir():
+        key += f"-{images_fps}"
     return folder / f"{video.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.safetensors"
 
 
 def save_streams(streams: Streams, path: Path) -> None:
-    """Write atomically; flow is kept as float16, whose relative error (5e-4) is far below that of the flow."""
+    """Write atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {name: getattr(streams, name) for name in _NAMES}
-    arrays["flow"] = arrays["flow"].astype("float16")
+    arrays = {name: np.ascontiguousarray(getattr(streams, name)) for name in _NAMES}
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     save_file(arrays, temporary)
     temporary.replace(path)

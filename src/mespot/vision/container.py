@@ -91,6 +91,8 @@ class FilePass:
         Seconds per unit of a time stamp.
     expected_frames : int or None
         Estimate of the number of frames from the container's header.
+    expected_s : float or None
+        Estimate of how long the video lasts, s, from the same.
     rotation : int
         Clockwise degrees applied; known after the first frame.
     size_px : tuple of int
@@ -130,6 +132,7 @@ class FilePass:
         self.time_base = Fraction(self._stream.time_base or 1 / FALLBACK_FPS)
         self._nominal_step = max(1, round(1 / (self._rate * self.time_base)))
         self.expected_frames = self._estimate_frames()
+        self.expected_s = self._estimate_duration_s()
         self.rotation = 0
         self.size_px = (0, 0)
         self.repaired = 0
@@ -145,8 +148,7 @@ class FilePass:
         origin_is_arbitrary = Flags.ts_discont in Flags(self._container.format.flags)
         origin, first, previous = 0, 0, None
         for frame in self._decoded():
-            stated = frame.pts if self._coded_stamps is None else self._coded_stamps.popleft()
-            pts = self._repair(stated, previous)
+            pts = self._repair(self._stated_stamp(frame), previous)
             if previous is None:
                 origin = pts if origin_is_arbitrary else 0
                 first = pts
@@ -179,6 +181,11 @@ class FilePass:
             self.skipped_packets += 1
             self.broke_off = True  # until a later packet is whole
             return []
+
+    def _stated_stamp(self, frame: av.VideoFrame) -> int | None:
+        if self._coded_stamps is None:
+            return frame.pts
+        return self._coded_stamps.popleft() if self._coded_stamps else None  # damage: more frames than packets
 
     def _repair(self, stated: int | None, previous: int | None) -> int:
         if previous is None:
@@ -231,6 +238,13 @@ class FilePass:
         if self._container.duration:
             return max(1, round(Fraction(self._container.duration, av.time_base) * self._rate))
         return None
+
+    def _estimate_duration_s(self) -> float | None:
+        if self._stream.duration:
+            return float(self._stream.duration * self.time_base)
+        if self._container.duration:
+            return self._container.duration / av.time_base
+        return None if self.expected_frames is None else float(self.expected_frames / self._rate)
 
 
 def _pixel_aspect(stream: VideoStream) -> Fraction:

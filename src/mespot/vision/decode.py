@@ -18,13 +18,17 @@ import numpy.typing as npt
 from mespot.core.errors import VideoError
 from mespot.core.video import FloatArray, IntArray, VideoInfo
 from mespot.vision.container import FilePass, Image, Shown
-from mespot.vision.sampling import Sampler, sample_frames
+from mespot.vision.sampling import KEEP_STEP, Sampler, sample_frames
 
 __all__ = ["FrameChunk", "VideoReader", "sample_frames"]
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 LEAST_FRAMES = 2
 """Motion needs a pair of frames."""
+CHUNK_BYTES = 128 << 20
+"""Most memory of a chunk's pictures, if more than one: the consumer holds one chunk while the next is filled."""
+LARGEST_NUMBER = 2**63 - 1
+"""Largest number of an image: time stamps have 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class _Pass(Protocol):
 
     time_base: Fraction
     expected_frames: int | None
+    expected_s: float | None
     rotation: int
     size_px: tuple[int, int]
     repaired: int
@@ -98,8 +103,8 @@ class VideoReader:
     Notes
     -----
     Time is the presentation time stamp, never a frame count divided by a rate. Frames, numbers and times do
-    not depend on ``chunk_frames`` nor on earlier passes. At most ``chunk_frames`` pictures are held at a
-    time. How files are read (edit lists, repairs, rotation, pixel aspect) is stated at
+    not depend on ``chunk_frames`` nor on earlier passes. A chunk holds at most ``chunk_frames`` pictures, and
+    fewer where they would exceed 128 MiB. How files are read (edit lists, repairs, rotation, pixel aspect) is stated at
     `mespot.vision.container.FilePass`.
 
     In a folder the number is the last one in each name; the first image is at 0 s whatever its number, and
@@ -116,6 +121,7 @@ class VideoReader:
         self._skipped_packets = 0
         first = self._start_pass()
         self._expected_frames = first.expected_frames
+        self._expected_s = first.expected_s
         first.close()
 
     @property
@@ -138,6 +144,16 @@ class VideoReader:
         """Number of source frames, for progress: an estimate until a pass is complete; None if unknown."""
         return self._expected_frames if self._info is None else len(self._info)
 
+    def expected_rows(self, sampling_fps: float) -> int | None:
+        """Number of frames that a sampling takes, for progress: as `expected_frames`, None if unknown."""
+        if self._info is not None:
+            return len(sample_frames(self._info.times_s, sampling_fps))
+        if not self._expected_frames or not self._expected_s:
+            return None
+        ticks = round(self._expected_s * sampling_fps)
+        # a source hardly faster than the sampling keeps every frame, see `Sampler`
+        return self._expected_frames if KEEP_STEP * self._expected_frames <= ticks else max(1, ticks)
+
     @property
     def truncated_after_s(self) -> float | None:
         """Time of the last frame (s) if the completed pass broke off early; None if the file is whole."""
@@ -156,7 +172,7 @@ class VideoReader:
         sampling_fps : float or None
             Frames to take per second (rule: `mespot.vision.sampling.Sampler`); None takes every frame.
         chunk_frames : int
-            Most frames in a chunk; all but the last chunk have so many.
+            Most frames in a chunk; all but the last have so many, or as many as `CHUNK_BYTES` hold, at least 1.
 
         Raises
         ------
@@ -170,11 +186,12 @@ class VideoReader:
         for number, shown in _sampled(self._shown(source), sampler, float(source.time_base)):
             if not numbers:
                 width, height = source.size_px
-                images = np.empty((chunk_frames, height, width, 3), np.uint8)
+                most = min(chunk_frames, max(1, CHUNK_BYTES // (3 * width * height)))
+                images = np.empty((most, height, width, 3), np.uint8)
             images[len(numbers)] = shown.image()
             numbers.append(number)
             stamps.append(shown.pts)
-            if len(numbers) == chunk_frames:
+            if len(numbers) == len(images):
                 yield _chunk(numbers, stamps, images, source.time_base)
                 numbers, stamps = array("q"), array("q")
         if numbers:
@@ -200,7 +217,7 @@ class VideoReader:
             raise VideoError(f"{self._path}: is too short ({len(stamps)} frame); give at least {LEAST_FRAMES} frames.")
         width, height = source.size_px
         self._info = VideoInfo(
-            path=self._path,
+            path=self._path.absolute(),
             pts=np.array(stamps, dtype=np.int64),
             time_base=source.time_base,
             width_px=width,
@@ -249,6 +266,7 @@ class _FolderPass:
         self.time_base = 1 / rate
         self._images = _numbered_images(folder)
         self.expected_frames: int | None = len(self._images)
+        self.expected_s: float | None = float((self._images[-1][0] - self._images[0][0] + 1) * self.time_base)
         self.size_px = (0, 0)
 
     def __iter__(self) -> Iterator[Shown]:
@@ -270,15 +288,22 @@ class _FolderPass:
         """Nothing stays open."""
 
 
+def image_files(folder: Path) -> list[Path]:
+    """Return the images of a folder, sorted by name; other files and hidden ones are none."""
+    return sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    )
+
+
 def _numbered_images(folder: Path) -> list[tuple[int, Path]]:
     images: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
-            continue
+    for path in image_files(folder):
         digits = re.findall(r"\d+", path.stem)
         if not digits:
             raise VideoError(f"{path}: has no number in its name; remove it or number it like the other images.")
         number = int(digits[-1])
+        if number > LARGEST_NUMBER:
+            raise VideoError(f"{path}: has a number above {LARGEST_NUMBER}; number the images from 1.")
         if number in images:
             raise VideoError(f"{path}: has the same number as {images[number].name}; remove one of them.")
         images[number] = path

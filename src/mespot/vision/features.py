@@ -1,8 +1,9 @@
 """Both streams over a video in chunks, and the attended features of a network over them.
 
 Two forms come out of the same pass: `Streams`, the network's input (kept for training), and `Features`, all that
-the detector needs (kept for spotting). Memory does not grow with the length of the video in the second form, but
-for a few hundred numbers a frame.
+the detector needs (kept for spotting). In the second form no pictures are kept, but memory still grows with the length
+of the video: @FEATURES@ kB a sampled frame for the features of the default network, beside 3.7 kB for the landmarks of
+the track that the crops come from.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mespot.config import AlignConfig, BackboneConfig, Config, FlowConfig
-from mespot.core.signals import FaceTrack, Features, Float32, Grid, Level
-from mespot.core.video import FloatArray, VideoInfo
-from mespot.vision.align import CropTransforms, crop, steady_transforms
+from mespot.core.signals import Features, Float32, Grid, Level
+from mespot.core.video import FloatArray
+from mespot.vision.align import CropTransforms, crop
 from mespot.vision.decode import VideoReader
 from mespot.vision.flow import FlowExtractor, subtract_nose_mean
 from mespot.vision.regions import NOSE, REGIONS, region_masks
@@ -26,6 +27,8 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of red, green and blue in grey (ITU-R BT.601)."""
 LONGEST_STEP = 4
 """A gap of more than this many sampling steps between frames is no motion of the face but a hole in the video."""
+TYPICAL_ROWS = 1000
+"""A typical face is taken from so many rows, evenly spread over the video."""
 
 Encoder = Callable[[Float32, Float32], Sequence[tuple[Float32, Float32]]]
 """(T, 3, S, S) rgb and (T, 2, S, S) flow, both in [-1, 1], to (L, D) vectors and (L, H, W) attention per level."""
@@ -88,35 +91,57 @@ def network_input(
     return rgb.astype(np.float32) / np.float32(127.5) - np.float32(1), scaled
 
 
-def step_scales(times_s: FloatArray, starts: npt.NDArray[np.bool_], sampling_fps: float) -> Float32:
-    """Return the factor per row that turns flow between frames into px per nominal sampling step.
+def motion_breaks(times_s: FloatArray, starts: npt.NDArray[np.bool_], sampling_fps: float) -> npt.NDArray[np.bool_]:
+    """Say of every row whether the step to it is no motion: the first row, a stretch's start, a hole in the video."""
+    steps = np.diff(times_s, prepend=times_s[:1]) * sampling_fps
+    return starts | (steps <= 0) | (steps > LONGEST_STEP)
+
+
+def step_scales(times_s: FloatArray, breaks: npt.NDArray[np.bool_], sampling_fps: float, step: int = 1) -> Float32:
+    """Return the factor per row that turns flow per sampled frame into px per nominal sampling step.
 
     Frames need not be 1 / ``sampling_fps`` apart (25 frames a second, variable rate); a velocity is the same number
-    for all of them. 0 where the step is no motion: the first row, a stretch's start, a hole in the video.
+    for all of them.
+
+    Parameters
+    ----------
+    times_s : (T,) float64
+        Presentation times of the rows, s.
+    breaks : (T,) bool
+        Rows that begin anew, see `motion_breaks`.
+    sampling_fps : float
+        Nominal steps per second.
+    step : int
+        Rows between the two of a pair, ``flow.step``: the flow is the motion since so many rows before, divided by it.
+
+    Returns
+    -------
+    (T,) float32
+        0 where fewer than ``step`` rows lie between the row and the latest break.
     """
-    steps = np.diff(times_s, prepend=times_s[:1]) * sampling_fps
+    rows = np.arange(len(times_s))
+    usable = rows - np.maximum.accumulate(np.where(breaks, rows, 0)) >= step
     scales = np.zeros(len(times_s), np.float32)
-    usable = (steps > 0) & (steps <= LONGEST_STEP) & ~starts
-    scales[usable] = 1.0 / steps[usable]
+    scales[usable] = step / ((times_s[usable] - times_s[rows[usable] - step]) * sampling_fps)
     return scales
 
 
-def stream_chunks(reader: VideoReader, track: FaceTrack, config: Config) -> Iterator[Streams]:
-    """Yield the streams of the tracked face, a chunk of ``config.decode.chunk_frames`` rows at a time.
+def stream_chunks(reader: VideoReader, transforms: CropTransforms, config: Config) -> Iterator[Streams]:
+    """Yield the streams of the tracked face, a chunk of at most ``config.decode.chunk_frames`` rows at a time.
 
-    The rows are those of ``track``; their numbers do not depend on the chunk length.
+    The rows are those of the track in ``transforms``; their numbers do not depend on the chunk length.
     """
-    info = reader.info
-    times_s = info.times_s[track.frames]
-    transforms = steady_transforms(track, times_s, config.align)
-    scales = step_scales(times_s, track.starts | ~track.present, config.decode.sampling_fps)
+    track, sampling_fps = transforms.track, config.decode.sampling_fps
+    times_s = reader.info.times_s[track.frames]
+    breaks = motion_breaks(times_s, track.starts | ~track.present, sampling_fps)
+    scales = step_scales(times_s, breaks, sampling_fps, config.flow.step)
     flows = _FaceFlow(config.flow)
     row = 0
-    for chunk in reader.chunks(sampling_fps=config.decode.sampling_fps, chunk_frames=config.decode.chunk_frames):
+    for chunk in reader.chunks(sampling_fps=sampling_fps, chunk_frames=config.decode.chunk_frames):
         rows = slice(row, row + len(chunk.frames))
         row = rows.stop
         crops = _crops(chunk.images, transforms, rows, config.align)
-        flow, motion = flows(crops, transforms.landmarks[rows], scales[rows])
+        flow, motion = flows(crops, transforms.landmarks(rows), breaks[rows], scales[rows])
         yield Streams(
             rgb=_shrink(crops, config.backbone.input_px).round().clip(0, 255).astype(np.uint8).transpose(0, 3, 1, 2),
             flow=_shrink(flow.transpose(0, 2, 3, 1), config.backbone.input_px).transpose(0, 3, 1, 2),
@@ -134,10 +159,12 @@ class _FaceFlow:
         self.config = config
         self.extractor = FlowExtractor(config)
 
-    def __call__(self, crops: Float32, landmarks: Float32, scales: Float32) -> tuple[Float32, Float32]:
+    def __call__(
+        self, crops: Float32, landmarks: Float32, breaks: npt.NDArray[np.bool_], scales: Float32
+    ) -> tuple[Float32, Float32]:
         """(T, H, W, 3) crops -> (T, 2, H, W) flow and (T, R, 2) region means, px per sampled step."""
         grey = np.ascontiguousarray(crops @ LUMA)
-        flow = self.extractor.extract(grey, scales == 0).values * scales[:, None, None, None]
+        flow = self.extractor.extract(grey, breaks).values * scales[:, None, None, None]
         motion = np.zeros((len(flow), len(REGIONS), 2), np.float32)
         for row in range(len(flow)):
             points = landmarks[row]
@@ -293,7 +320,8 @@ def region_cells(landmarks: Float32, crop_px: int, cells: int) -> Float32:
     return np.stack([cv2.resize(mask, (cells, cells), interpolation=cv2.INTER_AREA) for mask in masks])
 
 
-def typical_landmarks(track: FaceTrack, info: VideoInfo, config: AlignConfig) -> Float32:
-    """Return the median landmarks of the track in px of the crop, (K, 2) float32."""
-    points = steady_transforms(track, info.times_s[track.frames], config).landmarks
-    return np.nanmedian(points[track.present], axis=0).astype(np.float32)
+def typical_landmarks(transforms: CropTransforms) -> Float32:
+    """Return the median landmarks of the face in px of the crop, (K, 2) float32, of at most `TYPICAL_ROWS` rows."""
+    present = np.flatnonzero(transforms.track.present)
+    spread = np.linspace(0, len(present) - 1, min(len(present), TYPICAL_ROWS)).round().astype(np.intp)
+    return np.median(transforms.landmarks(present[spread]), axis=0).astype(np.float32)

@@ -67,9 +67,16 @@ class Sampler:
         if self._taken_s is None or slow:
             self._anchor_s, self._steps = time_s, 0
         self._steps += 1
-        while self._anchor_s + self._steps / self._fps <= time_s:
-            self._steps += 1
+        self._steps = _steps_beyond(self._anchor_s, self._steps, self._fps, time_s)
         self._taken_s, self._follows = time_s, True
+
+
+def _steps_beyond(anchor_s: float, steps: int, fps: float, time_s: float) -> int:
+    """Steps from the anchor to the first tick, from ``steps`` on, that is later than ``time_s``."""
+    steps = max(steps, int((time_s - anchor_s) * fps) - 1)  # a gap of years is one jump
+    while anchor_s + steps / fps <= time_s:
+        steps += 1
+    return steps
 
 
 def sample_frames(times_s: FloatArray, fps: float) -> IntArray:
@@ -115,7 +122,6 @@ def sample_frames(times_s: FloatArray, fps: float) -> IntArray:
         if frame == taken[-1] + 1 and times_s[frame] - times_s[taken[-1]] >= KEEP_STEP / fps:
             anchor_s, steps = float(times_s[frame]), 0
         steps += 1
-        while anchor_s + steps / fps <= times_s[frame]:
-            steps += 1
+        steps = _steps_beyond(anchor_s, steps, fps, float(times_s[frame]))
         taken.append(frame)
     return np.array(taken, dtype=np.int64)

@@ -65,6 +65,9 @@ def track_face(reader: VideoReader, config: Config, on_progress: Callable[[int],
     -----
     The faces are ranked by the area of their box summed over the frames in which they are present, so a large
     face that passes by and a small one in the background both stand behind the one the video is about.
+
+    Memory: 3.7 kB a sampled frame for the landmarks of each face that is followed (at most 4 at a time), of which
+    the subject's are kept; 0.8 GB for one face in two hours.
     """
     follower = FaceFollower(config.face)
     frames: list[npt.NDArray[np.int64]] = []
@@ -301,10 +304,12 @@ def _subject(people: list[Person], frames: npt.NDArray[np.int64], config: FaceCo
 
 def _track(person: Person, frames: npt.NDArray[np.int64]) -> FaceTrack:
     total = len(frames)
-    landmarks = np.full((total, POINTS, 2), np.nan, np.float32)
-    landmarks[person.rows] = np.stack(person.landmarks)
     present = np.zeros(total, np.bool_)
     present[person.rows] = True
+    landmarks = np.empty((total, POINTS, 2), np.float32)
+    landmarks[~present] = np.nan
+    for row in reversed(person.rows):
+        landmarks[row] = person.landmarks.pop()  # handed over, not copied: a long video's are the most that is held
     starts = present & ~np.concatenate([[False], present[:-1]])
     starts[list(person.cuts)] = True
     return FaceTrack(frames, landmarks, present, starts)
