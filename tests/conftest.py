@@ -7,6 +7,11 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Tests assert no times: a busy machine is no failure.
+settings.register_profile("mespot", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mespot")
 
 
 def pytest_configure() -> None:

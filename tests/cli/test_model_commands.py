@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib import resources
 from pathlib import Path
 
@@ -16,7 +17,8 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("corpus")
-    assert main(["simulate", "--out", str(out), "--minutes", "0.1", "--clip-s", "6", "--seed", "5"]) == 0
+    small = ["--size", "320x240", "--fps", "25"]
+    assert main(["simulate", "--out", str(out), "--minutes", "0.1", "--clip-s", "6", "--seed", "5", *small]) == 0
     return out
 
 
@@ -37,6 +39,20 @@ def test_evaluate_scores_a_table_and_says_that_it_is_simulated(corpus: Path, wei
     assert "simulated" in captured.err
     assert main(["evaluate", table, "--weights", str(weights), "--cache", str(corpus / "cache")]) == 0
     assert "simulated" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_videos_without_expressions_can_be_evaluated(
+    smile_clip: Path, weights: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    table = tmp_path / "table.csv"
+    shutil.copy(smile_clip, tmp_path)
+    table.write_text(f"video,subject,onset,apex,offset,kind\n{smile_clip.name},one,,,,\n", encoding="utf-8")
+    assert main(["evaluate", str(table), "--weights", str(weights), "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["synthetic"] is False
+    assert scores["minutes"] == pytest.approx(2.4 / 60, rel=0.02)
+    assert [scores[kind]["tp"] + scores[kind]["fn"] for kind in ("MaE", "ME", "all")] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -124,9 +124,7 @@ def test_where_results_cannot_be_written_nothing_is_analysed(
     (tmp_path / "file").write_bytes(b"")
     assert run(weights, CLIP, tmp_path / "none.mp4", "--out", tmp_path / out) == 1
     captured = capsys.readouterr()
-    assert captured.err == (
-        f"error: {tmp_path / out}: is a file or lies below one; name a folder for the results.\n"
-    )
+    assert captured.err == f"error: {tmp_path / out}: is a file or lies below one; name a folder for the results.\n"
     assert captured.out == ""
 
 

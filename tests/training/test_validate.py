@@ -24,7 +24,7 @@ def network(config: Config) -> Network:
 
 
 def oracle(samples: list[Sample], scores: dict[Kind, float], wrong: float) -> Callable[..., list[Located]]:
-    """Return what a perfect network would locate, with a false MaE and ME of score ``wrong`` in front of it."""
+    """Return what a perfect network would locate, and in front of it a false ME of score ``wrong`` (half of it MaE)."""
     waiting = iter(samples)
 
     def locate(features: Features, network: Network) -> list[Located]:
@@ -34,7 +34,7 @@ def oracle(samples: list[Sample], scores: dict[Kind, float], wrong: float) -> Ca
             rows = -(-len(features) // grid.stride)
             level_scores, distances = np.zeros((2, rows), np.float32), np.full((2, rows), 6, np.float32)
             if level == 0:
-                level_scores[:, 1] = wrong
+                level_scores[:, 1] = wrong / 2
                 distances[:, 1] = 5
                 for (start, stop), expression in zip(sample.intervals, sample.expressions, strict=True):
                     row = round(grid.row((start + stop) / 2))

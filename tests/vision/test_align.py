@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from importlib.resources import as_file, files
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from mespot.config import AlignConfig
 from mespot.core.signals import FaceTrack
+from mespot.vision import align
 from mespot.vision.align import STILL_POINTS, CropTransforms, crop, smooth, steady_transforms
 from mespot.vision.decode import VideoReader
 from mespot.vision.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, find_landmarks
@@ -20,6 +22,7 @@ from mespot.vision.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, find_landma
 Float64 = npt.NDArray[np.float64]
 CONFIG = AlignConfig()
 FPS = 30
+EVERY = slice(None)
 
 
 def real_face() -> Float64:
@@ -66,7 +69,7 @@ def seconds(rows: int) -> Float64:
 
 
 def eyes(transforms: CropTransforms) -> Float64:
-    return transforms.landmarks[:, [RIGHT_EYE_OUTER, LEFT_EYE_OUTER]].astype(np.float64)
+    return transforms.landmarks(EVERY)[:, [RIGHT_EYE_OUTER, LEFT_EYE_OUTER]].astype(np.float64)
 
 
 def test_a_still_face_gets_one_canonical_transform() -> None:
@@ -75,7 +78,7 @@ def test_a_still_face_gets_one_canonical_transform() -> None:
     right, left = eyes(transforms)[0]
     assert left - right == pytest.approx([CONFIG.face_width * 224, 0], abs=0.05)
     assert (left + right) / 2 == pytest.approx([111.5, 0.38 * 223], abs=0.05)
-    inside = transforms.landmarks[0]
+    inside = transforms.landmarks(EVERY)[0]
     assert inside.min() > 5  # brows and chin are in the crop
     assert inside.max() < 219
 
@@ -86,7 +89,7 @@ def test_a_steady_drift_is_followed_to_the_very_ends(speed: tuple[float, float],
     times_s = np.cumsum(np.random.default_rng(seed).uniform(0.01, 0.07, 80))  # uneven time stamps
     path = moved(speed[0] * times_s, speed[1] * times_s, turning * times_s, np.ones(80))
     transforms = steady_transforms(track_of(path), times_s, CONFIG)
-    assert np.ptp(transforms.landmarks[:, STILL_POINTS], axis=0).max() < 0.05
+    assert np.ptp(transforms.landmarks(EVERY)[:, STILL_POINTS], axis=0).max() < 0.05
 
 
 @settings(max_examples=20, deadline=None)
@@ -99,7 +102,7 @@ def test_the_crop_does_not_depend_on_where_and_how_large_the_face_is(
     turn = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     one = steady_transforms(track_of(path), seconds(30), CONFIG)
     other = steady_transforms(track_of(path @ turn.T + [x, y]), seconds(30), CONFIG)
-    np.testing.assert_allclose(other.landmarks, one.landmarks, atol=0.02)
+    np.testing.assert_allclose(other.landmarks(EVERY), one.landmarks(EVERY), atol=0.02)
 
 
 def test_an_expression_does_not_move_the_crop() -> None:
@@ -116,7 +119,7 @@ def test_one_eye_corner_gone_astray_hardly_moves_the_crop() -> None:
     path = still(60)
     path[30, [33, 130, 246]] += [8, 5]
     transforms = steady_transforms(track_of(path), seconds(60), CONFIG)
-    assert np.ptp(transforms.landmarks[:, 4], axis=0).max() < 0.05  # it went 8 px
+    assert np.ptp(transforms.landmarks(EVERY)[:, 4], axis=0).max() < 0.05  # it went 8 px
 
 
 def test_landmark_noise_is_not_passed_on() -> None:
@@ -137,8 +140,8 @@ def test_rows_without_a_face_carry_the_nearest_transform() -> None:
     carried = {0: 2, 1: 2, 10: 9, 11: 9, 12: 14, 13: 14, 29: 28}
     for row, nearest in carried.items():
         assert np.array_equal(transforms.matrices[row], transforms.matrices[nearest])
-        assert np.isnan(transforms.landmarks[row]).all()
-    assert np.isfinite(transforms.landmarks[2:10]).all()
+        assert np.isnan(transforms.landmarks(EVERY)[row]).all()
+    assert np.isfinite(transforms.landmarks(EVERY)[2:10]).all()
 
 
 def test_stretches_do_not_know_of_each_other() -> None:
@@ -149,7 +152,7 @@ def test_stretches_do_not_know_of_each_other() -> None:
     one = steady_transforms(track_of(path, cuts=[30]), seconds(60), CONFIG)
     two = steady_transforms(track_of(other, cuts=[30]), seconds(60), CONFIG)
     assert np.array_equal(one.matrices[:30], two.matrices[:30])
-    np.testing.assert_allclose(two.landmarks[30:], one.landmarks[30:], atol=0.02)
+    np.testing.assert_allclose(two.landmarks(EVERY)[30:], one.landmarks(EVERY)[30:], atol=0.02)
 
 
 def scale_of(transforms: CropTransforms) -> Float64:
@@ -184,11 +187,40 @@ def test_times_must_fit() -> None:
 
 
 def test_transforms_check_themselves() -> None:
-    landmarks = np.zeros((2, 5, 2), np.float32)
+    track = track_of(still(2))
     with pytest.raises(ValueError, match="finite"):
-        CropTransforms(np.full((2, 2, 3), np.nan), landmarks)
-    with pytest.raises(ValueError, match="landmarks"):
-        CropTransforms(np.zeros((3, 2, 3)), landmarks)
+        CropTransforms(np.full((2, 2, 3), np.nan), track)
+    with pytest.raises(ValueError, match="as the track"):
+        CropTransforms(np.zeros((3, 2, 3)), track)
+
+
+def test_landmarks_of_some_rows_are_those_of_the_whole() -> None:
+    path = moved(np.arange(30.0), np.zeros(30), np.linspace(0, 0.2, 30), np.ones(30))
+    transforms = steady_transforms(track_of(path, absent=[4]), seconds(30), CONFIG)
+    whole = transforms.landmarks(EVERY)
+    rows = np.array([3, 4, 17])
+    assert np.array_equal(transforms.landmarks(rows), whole[rows], equal_nan=True)
+    assert np.array_equal(transforms.landmarks(slice(3, 9)), whole[3:9], equal_nan=True)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 16])
+def test_blocks_do_not_change_the_transforms(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    track = track_of(still(40) + np.random.default_rng(2).normal(0, 0.3, (40, 468, 2)))
+    whole = steady_transforms(track, seconds(40), CONFIG)
+    monkeypatch.setattr(align, "_BLOCK_ROWS", rows)
+    pieces = steady_transforms(track, seconds(40), CONFIG)
+    np.testing.assert_allclose(pieces.matrices, whole.matrices, rtol=1e-12, atol=1e-12)
+
+
+def test_a_long_track_needs_little_memory_beyond_its_own() -> None:
+    track = track_of(np.tile(FACE, (4000, 1, 1)))
+    tracemalloc.start()
+    try:
+        steady_transforms(track, seconds(4000), CONFIG)
+        used = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert used / track.landmarks.nbytes < 0.6
 
 
 def test_smoothing_is_the_zero_phase_gaussian() -> None:

@@ -15,6 +15,7 @@ from av.container import InputContainer
 
 import mespot.assets
 import mespot.vision.container as container_module
+import mespot.vision.decode as decode_module
 from mespot.core.errors import VideoError
 from mespot.vision.container import FilePass, Image
 from mespot.vision.decode import FrameChunk, VideoReader, sample_frames
@@ -80,6 +81,38 @@ def test_chunks_do_not_change_the_result(size: int, fps: float | None) -> None:
         assert np.array_equal(np.concatenate([getattr(piece, name) for piece in pieces]), getattr(whole, name))
 
 
+def test_chunks_are_small_where_pictures_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = decode(SMILE, 12.0)
+    for most_bytes, rows in ((10 * whole.images[0].nbytes, 10), (1, 1)):
+        monkeypatch.setattr(decode_module, "CHUNK_BYTES", most_bytes)
+        pieces = list(VideoReader(SMILE).chunks(sampling_fps=12.0, chunk_frames=64))
+        assert {len(piece) for piece in pieces[:-1]} == {rows}
+        for name in FrameChunk.__slots__:
+            assert np.array_equal(np.concatenate([getattr(piece, name) for piece in pieces]), getattr(whole, name))
+
+
+@pytest.mark.parametrize(("source_fps", "fps"), [(25, 30), (40, 30), (200, 30), (30, 30)])
+def test_expected_rows_are_about_those_that_come(tmp_path: Path, source_fps: int, fps: float) -> None:
+    path = write_video(tmp_path / "a.mp4", 38, fps=source_fps)
+    reader = VideoReader(path)
+    expected = reader.expected_rows(fps)
+    rows = len(decode(path, fps))
+    assert expected == pytest.approx(rows, abs=1)
+    assert reader.info is not None
+    assert reader.expected_rows(fps) == rows
+
+
+def test_expected_rows_are_unknown_without_a_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FilePass, "_estimate_frames", lambda _: None)
+    assert VideoReader(SMILE).expected_rows(30) is None
+
+
+def test_the_path_of_a_video_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "a.mp4", 3)
+    monkeypatch.chdir(tmp_path)
+    assert VideoReader(Path("a.mp4")).info.path == path
+
+
 def test_passes_are_alike_also_after_one_that_was_left() -> None:
     reader = VideoReader(SMILE)
     left = next(reader.chunks(sampling_fps=30, chunk_frames=5))
@@ -133,6 +166,24 @@ def test_avi_without_presentation_times_is_shown_at_its_rate(tmp_path: Path, cod
     chunk = decode(path)
     assert numbers(chunk) == list(range(20))
     assert chunk.times_s == pytest.approx(np.arange(20) / 25)
+
+
+def test_damage_in_an_avi_with_b_frames_at_most_repairs_time_stamps(tmp_path: Path) -> None:
+    """Among these are files whose decoder shows more frames than there are packets."""
+    frames = [av.VideoFrame.from_ndarray(picture(i), format="rgb24").reformat(format="yuv420p") for i in range(30)]
+    whole = write_frames(tmp_path / "a.avi", frames, "mpeg4", options={"bf": "2"}).read_bytes()
+    path, surplus = tmp_path / "b.avi", 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        damaged = bytearray(whole)
+        for place in rng.integers(whole.index(b"movi") + 4, len(whole), rng.integers(1, 30)):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        info = VideoReader(path).info
+        surplus += info.repaired_time_stamps > 0
+        assert len(info) <= 2 * len(frames)
+        assert np.diff(info.pts).min() > 0
+    assert surplus > 0
 
 
 def test_missing_time_stamps_are_replaced_by_steps(tmp_path: Path) -> None:
@@ -404,6 +455,16 @@ def test_images_of_another_size_or_damaged_are_named(tmp_path: Path) -> None:
     (folder / "a3.png").write_bytes(b"")
     with pytest.raises(VideoError, match=r"a3.png: cannot be read as an image"):
         decode(folder, images_fps=30.0)
+
+
+def test_numbers_of_images_may_be_large_but_not_beyond_64_bits(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "images", ["a1.png", "a2.png"])
+    (folder / "a2.png").rename(folder / f"a{2**63 - 1}.png")
+    chunk = decode(folder, 30.0, images_fps=30.0)
+    assert chunk.pts.tolist() == [0, 2**63 - 2]
+    (folder / "a1.png").rename(folder / f"a{2**63}.png")
+    with pytest.raises(VideoError, match=rf"a{2**63}\.png: has a number above {2**63 - 1}; .*\.$"):
+        VideoReader(folder, images_fps=30.0)
 
 
 def test_a_chunk_checks_its_shapes() -> None:

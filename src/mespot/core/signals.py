@@ -142,7 +142,8 @@ class Level:
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or self.attention.ndim != 3 or len(self.vectors) != len(self.attention):
             raise ValueError(
-                f"a level needs (L, D) vectors and (L, H, W) attention, got {self.vectors.shape}, {self.attention.shape}"
+                f"a level needs (L, D) vectors and (L, H, W) attention, got {self.vectors.shape} and "
+                f"{self.attention.shape}"
             )
 
 

@@ -242,10 +242,11 @@ def _record(job: Job, scene: Scene, face_px: float) -> dict[str, Any]:
 
 
 def _write_annotations(path: Path, records: Sequence[dict[str, Any]]) -> Path:
+    none: list[dict[str, Any]] = [{}]
     rows = [
         {"video": record["video"], "subject": record["identity"], **expression}
         for record in records
-        for expression in record["expressions"] or ({},)
+        for expression in record["expressions"] or none
     ]
     partial = path.with_name(f".partial-{path.name}")
     with partial.open("w", encoding="utf-8", newline="") as file:

@@ -145,7 +145,7 @@ class VideoReader:
         return self._expected_frames if self._info is None else len(self._info)
 
     def expected_rows(self, sampling_fps: float) -> int | None:
-        """Number of frames that a sampling takes, for progress: as `expected_frames`, None if unknown."""
+        """Return how many frames a sampling takes, for progress: as `expected_frames`, None if unknown."""
         if self._info is not None:
             return len(sample_frames(self._info.times_s, sampling_fps))
         if not self._expected_frames or not self._expected_s:

@@ -72,7 +72,7 @@ class Sampler:
 
 
 def _steps_beyond(anchor_s: float, steps: int, fps: float, time_s: float) -> int:
-    """Steps from the anchor to the first tick, from ``steps`` on, that is later than ``time_s``."""
+    """Count the steps from the anchor to the first tick, from ``steps`` on, that is later than ``time_s``."""
     steps = max(steps, int((time_s - anchor_s) * fps) - 1)  # a gap of years is one jump
     while anchor_s + steps / fps <= time_s:
         steps += 1
