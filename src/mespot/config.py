@@ -148,6 +148,9 @@ class TrainingConfig(Section):
     crop_jitter: float = Field(0.06, ge=0, lt=0.5, description="random crop: share of the side cut off at most")
     flip: bool = Field(True, description="random left-right flip; negates horizontal flow")
     flow_gain: float = Field(0.0, ge=0, lt=1, description="random factor on the flow in [1 - g, 1 + g]")
+    short_share: float = Field(
+        0.0, ge=0, le=1, description="share of the windows that end early, as short videos do, also in an expression"
+    )
     batch_norm_momentum: float = Field(
         0.1, gt=0, le=1, description="weight of a batch in the running statistics; I3D's 0.01 needs thousands of steps"
     )

@@ -52,7 +52,8 @@ def test_a_micro_expression_lives_on_p3_and_a_long_macro_expression_on_p6_and_p7
 
 def test_rows_near_the_middle_are_positive_then_ignored_then_background() -> None:
     classes = targets((92, 108, ME))[0].classes
-    # Middle 100, duration 16: positive within 5.6 frames, ignored within 7.6. Rows 22 to 27 are centred at 89.5 to 109.5.
+    # Middle 100, duration 16: positive within 5.6 frames, ignored within 7.6.
+    # Rows 22 to 27 are centred at 89.5 to 109.5.
     assert classes[22:28].tolist() == [0, IGNORE, ME, ME, ME, 0]
 
 

@@ -55,7 +55,7 @@ def test_augmentation_stays_within_its_limits(sampler: WindowSampler, config: Co
 
 
 def test_a_short_video_is_continued_by_its_last_picture_standing_still(sampler: WindowSampler) -> None:
-    window = sampler.cut(Place(sample=2, start=0), GRIDS, LENGTHS)
+    window = sampler.cut(Place(sample=2, start=0, frames=64), GRIDS, LENGTHS)
     assert window.rgb.shape[0] == window.flow.shape[0] == 64
     assert (window.rgb[40:] == window.rgb[39]).all()
     assert not window.flow[40:].any()
@@ -67,7 +67,7 @@ def test_targets_follow_the_window(config: Config, make_sample: MakeSample) -> N
     sample = make_sample(0)
     sampler = WindowSampler([sample], config.training)
     start, stop = sample.intervals[0]
-    window = sampler.cut(Place(sample=0, start=12), GRIDS, LENGTHS)
+    window = sampler.cut(Place(sample=0, start=12, frames=64), GRIDS, LENGTHS)
     (rows,) = np.nonzero(window.targets[0].classes == ME)
     for row in rows:
         centre = GRIDS[0].centre(int(row)) + 12
@@ -79,7 +79,7 @@ def test_an_expression_cut_by_the_edge_is_ignored_not_background(config: Config,
     sample = make_sample(0)
     start, stop = sample.intervals[0]
     middle = int((start + stop) / 2)
-    window = WindowSampler([sample], config.training).cut(Place(sample=0, start=middle), GRIDS, LENGTHS)
+    window = WindowSampler([sample], config.training).cut(Place(sample=0, start=middle, frames=64), GRIDS, LENGTHS)
     assert window.targets[0].classes[0] == -1
     assert not (window.targets[0].classes == ME).any() or sample.intervals[2][0] < middle + 64
 
@@ -101,7 +101,7 @@ def streams(side: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
 @given(st.booleans(), st.floats(0, 0.2), st.floats(0, 1), st.floats(0, 1))
 def test_an_augmented_expansion_is_the_same_expansion(flip: bool, cut: float, left: float, top: float) -> None:
     rgb, flow = streams()
-    _, changed = augment(rgb, flow, Place(0, 0, cut=(cut, left, top), flip=flip))
+    _, changed = augment(rgb, flow, Place(0, 0, 64, cut=(cut, left, top), flip=flip))
     # However it is cut, enlarged or mirrored, the flow still grows by 0.01 px a px. Edges are clamped by the resizing.
     grown_x = (changed[0, 0, :, 2:] - changed[0, 0, :, :-2])[2:-2, 2:-2] / 2
     grown_y = (changed[0, 1, 2:, :] - changed[0, 1, :-2, :])[2:-2, 2:-2] / 2
@@ -111,21 +111,21 @@ def test_an_augmented_expansion_is_the_same_expansion(flip: bool, cut: float, le
 
 def test_a_flip_twice_is_no_flip_and_mirrors_the_pictures() -> None:
     rgb, flow = streams()
-    flipped = augment(rgb, flow, Place(0, 0, flip=True))
+    flipped = augment(rgb, flow, Place(0, 0, 64, flip=True))
     torch.testing.assert_close(flipped[0], rgb.flip(-1))
-    back = augment(*flipped, Place(0, 0, flip=True))
+    back = augment(*flipped, Place(0, 0, 64, flip=True))
     torch.testing.assert_close(back, (rgb, flow))
 
 
 def test_the_gain_scales_the_flow_alone() -> None:
     rgb, flow = streams()
-    changed = augment(rgb, flow, Place(0, 0, gain=1.5))
+    changed = augment(rgb, flow, Place(0, 0, 64, gain=1.5))
     torch.testing.assert_close(changed, (rgb, flow * 1.5))
 
 
 def test_training_sees_what_spotting_sees(sampler: WindowSampler) -> None:
     backbone = BackboneConfig(flow_clip_px=1.5)
-    window = sampler.cut(Place(sample=0, start=10), GRIDS, LENGTHS)
+    window = sampler.cut(Place(sample=0, start=10, frames=64), GRIDS, LENGTHS)
     batch = collate([window, window], backbone, torch.device("cpu"))
     rgb, flow = network_input(window.rgb, window.flow, backbone)
     torch.testing.assert_close(batch.rgb[1].transpose(0, 1), torch.from_numpy(rgb))
@@ -139,7 +139,7 @@ def test_a_frame_without_a_face_is_no_background(config: Config, make_sample: Ma
     sample = make_sample(0)
     streams_ = replace(sample.streams, present=np.arange(300) >= 32)
     sampler = WindowSampler([Sample("gap", streams_, ())], config.training)
-    classes = sampler.cut(Place(sample=0, start=0), GRIDS, LENGTHS).targets[0].classes
+    classes = sampler.cut(Place(sample=0, start=0, frames=64), GRIDS, LENGTHS).targets[0].classes
     assert (classes[:8] == -1).all()
     assert (classes[8:] == 0).all()
 
@@ -147,3 +147,47 @@ def test_a_frame_without_a_face_is_no_background(config: Config, make_sample: Ma
 def test_there_must_be_a_video(config: Config) -> None:
     with pytest.raises(ValueError, match="no videos"):
         WindowSampler([], config.training)
+
+
+def test_a_window_that_imitates_a_short_video_ends_in_the_middle_of_an_expression(
+    config: Config, make_sample: MakeSample
+) -> None:
+    sample = make_sample(0)
+    index = int(np.flatnonzero(sample.kinds == MAE)[0])
+    start, stop = sample.intervals[index]
+    frames = int(start + 0.7 * (stop - start)) + 8
+    place = Place(sample=0, start=int(start) - 8, frames=frames - int(start) + 8)
+    window = WindowSampler([sample], config.training).cut(place, GRIDS, LENGTHS)
+    shown = place.frames
+    assert not window.flow[shown:].any()
+    ends = [
+        grid.centre(row) + target.distances[row, 1]
+        for grid, target in zip(GRIDS, window.targets, strict=True)
+        for row in np.flatnonzero(target.classes == MAE)
+    ]
+    assert ends
+    np.testing.assert_allclose(ends, shown)
+
+
+def test_short_windows_come_as_often_as_asked(sampler: WindowSampler) -> None:
+    sampler.config = sampler.config.model_copy(update={"short_share": 0.5})
+    short = sum(sampler.draw(0, k).frames < 64 for k in range(200))
+    assert 60 < short < 140
+
+
+def test_pasted_expressions_are_targets_where_the_flow_moves(sampler: WindowSampler) -> None:
+    sampler.config = sampler.config.model_copy(update={"pastes": 3.0})
+    pasted = 0
+    for k in range(40):
+        place = sampler.draw(0, k)
+        window, plain = (sampler.cut(one, GRIDS, LENGTHS) for one in (place, replace(place, pasted=())))
+        more = [
+            int((a.classes > 0).sum() - (b.classes > 0).sum())
+            for a, b in zip(window.targets, plain.targets, strict=True)
+        ]
+        for paste in place.pasted:
+            pasted += 1
+            middle = paste.at + float(np.diff(sampler.samples[paste.sample].intervals[paste.expression])[0]) / 2
+            assert not np.array_equal(window.flow[int(middle)], plain.flow[int(middle)])
+        assert not place.pasted or sum(more) > 0
+    assert pasted > 8

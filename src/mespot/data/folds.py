@@ -26,7 +26,7 @@ class Fold:
     test: Dataset
 
     def __post_init__(self) -> None:
-        _refuse_shared(self.train, self.test)
+        refuse_shared_subjects(self.train, self.test)
         if self.test.subjects != (self.subject,):
             raise AnnotationError(
                 f"the fold of subject {self.subject} tests {', '.join(self.test.subjects) or 'nobody'}; "
@@ -65,10 +65,17 @@ def split(dataset: Dataset, validation_subjects: Iterable[str]) -> tuple[Dataset
     if held == subjects:
         raise AnnotationError("every subject is held out for validation; leave some for training.")
     train, validation = dataset.of(subjects - held), dataset.of(held)
-    _refuse_shared(train, validation)
+    refuse_shared_subjects(train, validation)
     return train, validation
 
 
-def _refuse_shared(train: Dataset, test: Dataset) -> None:
+def refuse_shared_subjects(train: Dataset, test: Dataset) -> None:
+    """Refuse a subject on both sides of a split.
+
+    Raises
+    ------
+    AnnotationError
+        Naming the first such subject.
+    """
     if shared := sorted(set(train.subjects) & set(test.subjects)):
         raise AnnotationError(f"subject {shared[0]} is on both sides of a split; keep every subject on one side.")

@@ -12,7 +12,7 @@ from mespot.config import Config
 from mespot.core.errors import AnnotationError, CheckpointError
 from mespot.core.version import VERSION
 from mespot.data.dataset import AnnotatedVideo, Dataset
-from mespot.data.folds import split
+from mespot.data.folds import refuse_shared_subjects, split
 from mespot.data.table import load_table
 from mespot.evaluation.scores import Counts, Scores
 from mespot.model.checkpoint import load_checkpoint
@@ -75,6 +75,7 @@ def train_from_tables(
     if validation_table:
         root = validation_table.parent
         validation = load_table(validation_table, unit="frames", videos_root=root, first_frame=first_frame)
+        refuse_shared_subjects(training, validation)
     else:
         training, validation = split(training, validation_subjects)
     start = _initial(initial, config) if initial else None

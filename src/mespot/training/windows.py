@@ -26,8 +26,10 @@ from mespot.vision.features import Streams
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-LEAST_VISIBLE = 0.75
+LEAST_VISIBLE = {MAE: 0.4, ME: 0.75}
 """An expression of which a window shows less than this share is no target; its rows are ignored."""
+SHORTEST_VIDEO = 48
+"""Sampled rows of the shortest video that is imitated."""
 LEAST_MAE_ROWS = 16
 """Sampled rows (0.53 s at 30 a second) of which a MaE that goes on beyond the window must show as many."""
 EXPRESSION_SHARE = 0.5
@@ -73,6 +75,8 @@ class Place:
         Which video.
     start : int
         First sampled row.
+    frames : int
+        Rows that are shown; where fewer than the window has, it imitates a short video.
     cut : tuple of float
         Share of the side that is cut off, and where the crop's left and upper edge lie within it, each in [0, 1].
     flip : bool
@@ -85,6 +89,7 @@ class Place:
 
     sample: int
     start: int
+    frames: int
     cut: tuple[float, float, float] = (0.0, 0.0, 0.0)
     flip: bool = False
     gain: float = 1.0
@@ -143,35 +148,39 @@ class WindowSampler:
         """Return window ``index`` of ``epoch``: half of them around an expression, MaE and ME equally often."""
         config = self.config
         rng = np.random.default_rng([config.seed, epoch, index])
+        frames = config.window_frames
+        if rng.random() < config.short_share:
+            frames = int(rng.integers(SHORTEST_VIDEO, config.window_frames))
         if self._pools and rng.random() < EXPRESSION_SHARE:
             pool = self._pools[rng.integers(len(self._pools))]
             sample, expression = pool[rng.integers(len(pool))]
-            off_middle = rng.uniform(-0.4, 0.4) * config.window_frames
-            wanted = self.samples[sample].intervals[expression].mean() + off_middle - config.window_frames / 2
+            wanted = self.samples[sample].intervals[expression].mean() - rng.uniform(0.1, 0.9) * frames
         else:
             sample = int(rng.choice(len(self.samples), p=self._shares))
-            wanted = rng.uniform(0.0, max(0.0, len(self.samples[sample].streams) - config.window_frames))
-        latest = max(0, len(self.samples[sample].streams) - config.window_frames)
+            wanted = rng.uniform(0.0, max(0.0, len(self.samples[sample].streams) - frames))
+        latest = max(0, len(self.samples[sample].streams) - frames)
         start = int(np.clip(round(wanted), 0, latest))
         cut = (rng.uniform(0.0, config.crop_jitter), rng.uniform(), rng.uniform())
         return Place(
             sample=int(sample),
             start=start,
-            pasted=self._pastes(rng, self.samples[sample].intervals - start),
+            frames=frames,
+            pasted=self._pastes(rng, self.samples[sample].intervals - start, frames),
             cut=cut,
             flip=bool(config.flip and rng.random() < 0.5),
             gain=float(rng.uniform(1.0 - config.flow_gain, 1.0 + config.flow_gain)),
         )
 
-    def _pastes(self, rng: np.random.Generator, taken: FloatArray) -> tuple[Paste, ...]:
+    def _pastes(self, rng: np.random.Generator, taken: FloatArray, frames: int) -> tuple[Paste, ...]:
         """Draw expressions to add where the window has none."""
         config, pastes = self.config, []
         pools = [pool for pool in self._loose if pool]
-        for _ in range(rng.poisson(config.pastes) if config.pastes and pools else 0):
+        wanted = config.pastes * frames / config.window_frames
+        for _ in range(rng.poisson(wanted) if pools else 0):
             pool = pools[rng.integers(len(pools))]
             sample, expression = pool[rng.integers(len(pool))]
             lasting = float(np.diff(self.samples[sample].intervals[expression])[0])
-            at = free_place(rng, lasting, taken, config.window_frames)
+            at = free_place(rng, lasting, taken, frames)
             if at is not None:
                 gain = float(rng.uniform(1.0 - config.flow_gain, 1.0 + config.flow_gain))
                 pastes.append(Paste(sample, int(expression), at, bool(rng.random() < 0.5), gain))
@@ -180,9 +189,10 @@ class WindowSampler:
 
     def cut(self, place: Place, grids: Sequence[Grid], lengths: Sequence[int]) -> Window:
         """Return the rows and targets of a place, for levels of the given time grids and lengths."""
-        sample, frames = self.samples[place.sample], self.config.window_frames
-        streams, rows = sample.streams, slice(place.start, place.start + frames)
-        missing = frames - len(streams.frames[rows])
+        sample = self.samples[place.sample]
+        streams, rows = sample.streams, slice(place.start, place.start + place.frames)
+        frames = len(streams.frames[rows])
+        missing = self.config.window_frames - frames
         padding = ((0, missing), (0, 0), (0, 0), (0, 0))
         valid = np.pad(streams.present[rows], (0, missing))
         intervals = sample.intervals - place.start
@@ -190,11 +200,12 @@ class WindowSampler:
         lasting = intervals[:, 1] - intervals[:, 0]
         # A MaE that the window cuts to the length of an ME would be taught under the wrong name.
         least = np.where(sample.kinds == MAE, LEAST_MAE_ROWS, 0.0)
-        visible = (within >= LEAST_VISIBLE * lasting) & (within >= np.minimum(least, lasting))
+        shares = np.array([LEAST_VISIBLE[int(kind)] for kind in sample.kinds])
+        visible = (within >= shares * lasting) & (within >= np.minimum(least, lasting))
         for start, stop in intervals[~visible & (within > 0)]:
             valid[max(0, int(start)) : int(np.ceil(stop))] = False
         # Where the window ends, an expression that goes on ends too: nothing after that frame can be seen.
-        shown, kinds = intervals[visible].clip(0, frames - missing), sample.kinds[visible]
+        shown, kinds = intervals[visible].clip(0, frames), sample.kinds[visible]
         flow = np.pad(streams.flow[rows], padding)
         if place.pasted:
             flow = flow.astype(np.float32)

@@ -2,8 +2,8 @@
 
 Two forms come out of the same pass: `Streams`, the network's input (kept for training), and `Features`, all that
 the detector needs (kept for spotting). In the second form no pictures are kept, but memory still grows with the length
-of the video: 2.6 kB a sampled frame for the features of the published network (0.4 kB at an eighth of its width), beside
-3.7 kB for the landmarks of the track that the crops come from.
+of the video: 2.6 kB a sampled frame for the features of the published network (0.4 kB at an eighth of its width),
+beside 3.7 kB for the landmarks of the track that the crops come from.
 """
 
 from __future__ import annotations
