@@ -161,7 +161,7 @@ def test_a_window_that_imitates_a_short_video_ends_in_the_middle_of_an_expressio
     shown = place.frames
     assert not window.flow[shown:].any()
     ends = [
-        grid.centre(row) + target.distances[row, 1]
+        grid.centre(int(row)) + target.distances[row, 1]
         for grid, target in zip(GRIDS, window.targets, strict=True)
         for row in np.flatnonzero(target.classes == MAE)
     ]
