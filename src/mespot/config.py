@@ -120,6 +120,11 @@ class SpottingConfig(Section):
     threshold_mae: float = Field(0.5, ge=0, le=1, description="least score of a reported MaE")
     nms: Literal["hard", "soft"] = Field("hard", description="hard as in the paper, or Gaussian Soft-NMS")
     nms_iou: float = Field(0.2, gt=0, lt=1, description="overlap within a kind above which the weaker one goes")
+    same_onset_frames: int = Field(
+        6,
+        ge=0,
+        description="an ME that begins within so many sampled frames of a MaE is its rise, not reported; 0 is off",
+    )
     soft_sigma: float = Field(0.5, gt=0, description="width of Soft-NMS")
     top_fraction: float | None = Field(
         None, gt=0, le=1, description="keep this share of the candidates by score before NMS (Table II); none keeps all"

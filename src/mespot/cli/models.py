@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mespot.cli.options import CacheOption
 from mespot.cli.output import say
 
 app = typer.Typer(no_args_is_help=True, help="Look at weights and import published ones.")
@@ -22,6 +23,20 @@ def import_i3d(
     from mespot.model import kinetics
 
     kinetics.import_i3d(rgb, flow, out)
+    say(f"written: {out}")
+
+
+@app.command()
+def average(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Checkpoints of one training.")],
+    validation: Annotated[Path, typer.Option(metavar="TABLE.csv", help="Videos on which thresholds are chosen.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The checkpoint to write.")],
+    cache: CacheOption = None,
+) -> None:
+    """Write the mean of several checkpoints of one training."""
+    from mespot.training.average import average_checkpoints
+
+    average_checkpoints(files, validation, out=out, cache=cache or out.parent / "cache", on_line=say)
     say(f"written: {out}")
 
 

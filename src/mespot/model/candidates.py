@@ -262,10 +262,18 @@ def select(candidates: Candidates, spotting: SpottingConfig, *, hours: float) ->
     -----
     ``top_fraction`` is the paper's "top threshold" (Table II): of the candidates of a kind that pass its
     threshold, the best ``ceil(top_fraction * count)`` by score enter NMS, so the more is kept, the larger it is.
-    NMS acts within a kind; an ME inside a MaE stays.
+    NMS acts within a kind; an ME inside a MaE stays, but for one that begins with it (`same_onset_frames`): that is
+    the rise of the MaE, seen as a movement of its own.
     """
-    kept = Candidates.join([_best_of(candidates, kind, spotting, hours) for kind in (MAE, ME)])
+    mae, me = (_best_of(candidates, kind, spotting, hours) for kind in (MAE, ME))
+    kept = Candidates.join([mae, me.take(~_rises(mae, me, spotting.same_onset_frames))])
     return kept.take(np.lexsort((kept.kinds, kept.stops, kept.starts)))
+
+
+def _rises(mae: Candidates, me: Candidates, frames: int) -> npt.NDArray[np.bool_]:
+    """Return which ME begin within ``frames`` sampled frames of the start of a MaE."""
+    apart = np.abs(me.starts[:, None] - mae.starts[None])
+    return np.asarray((apart <= frames).any(axis=1)) if frames else np.zeros(len(me), np.bool_)
 
 
 def _best_of(candidates: Candidates, kind: int, spotting: SpottingConfig, hours: float) -> Candidates:

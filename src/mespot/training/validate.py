@@ -5,6 +5,7 @@ Thresholds are chosen on validation videos only, never on test subjects (method.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import numpy as np
 from mespot.config import Config, SpottingConfig
 from mespot.core.expression import Attention, Detection
 from mespot.core.timeline import interval_of
-from mespot.evaluation.scores import Scores, score_video
+from mespot.evaluation.scores import Counts, Scores, score_video
 from mespot.model.candidates import KIND_OF_CLASS, Candidates, decode_video, duration_hours, select
 from mespot.model.i3d import CONTEXT_FRAMES
 from mespot.model.network import Network
@@ -73,7 +74,7 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
     sweep = [
         _score(samples, candidates, _with_thresholds(config.spotting, threshold, threshold)) for threshold in THRESHOLDS
     ]
-    me, mae = (_best([getattr(scores, kind).f1 for scores in sweep]) for kind in ("me", "mae"))
+    me, mae = _best([scores.me for scores in sweep]), _best([scores.mae for scores in sweep])
     return Validation(me, mae, _score(samples, candidates, _with_thresholds(config.spotting, me, mae)))
 
 
@@ -103,10 +104,16 @@ def _all_candidates(network: Network, samples: Sequence[Sample], config: Config)
         network.train(was_training)
 
 
-def _best(f1: Sequence[float]) -> float:
-    """Return the threshold in the middle of those with the best F1, away from where it falls."""
-    best = [threshold for threshold, value in zip(THRESHOLDS, f1, strict=True) if value == max(f1)]
-    return best[len(best) // 2]
+def _best(counts: Sequence[Counts]) -> float:
+    """Return the lowest threshold whose F1 lies within one standard error of the best.
+
+    Few validation expressions cannot tell such thresholds apart, and the lower one misses less where scores are lower,
+    as on recordings unlike the training data.
+    """
+    f1 = [count.f1 for count in counts]
+    best = max(f1)
+    error = math.sqrt(best * (1 - best) / max(1, counts[0].annotated))
+    return next(threshold for threshold, value in zip(THRESHOLDS, f1, strict=True) if value >= best - error)
 
 
 def video_candidates(network: Network, sample: Sample, config: Config) -> Candidates:
