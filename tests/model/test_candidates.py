@@ -117,9 +117,17 @@ def test_each_kind_has_its_threshold_and_a_score_at_it_passes() -> None:
 
 
 def test_overlaps_are_suppressed_within_a_kind_only() -> None:
-    given_ = candidates((0, 20, 0.9, MAE), (1, 20, 0.8, MAE), (0, 14, 0.7, ME))
+    given_ = candidates((0, 20, 0.9, MAE), (1, 20, 0.8, MAE), (7, 20, 0.7, ME))
     kept = select(given_, SpottingConfig(nms_iou=0.2), hours=1)
     assert sorted(kept.scores.tolist()) == [0.7, 0.9]
+
+
+@pytest.mark.parametrize(("start", "frames", "kept"), [(30, 6, False), (24, 6, False), (37, 6, True), (30, 0, True)])
+def test_an_me_that_begins_with_a_mae_is_its_rise(start: int, frames: int, kept: bool) -> None:
+    given_ = candidates((30, 90, 0.6, MAE), (start, start + 9, 0.9, ME))
+    found = select(given_, SpottingConfig(same_onset_frames=frames), hours=1)
+    assert (ME in found.kinds) == kept
+    assert MAE in found.kinds
 
 
 @pytest.mark.parametrize(("fraction", "count"), [(0.3, 3), (0.31, 4), (0.6, 6), (1.0, 10), (None, 10)])
@@ -161,7 +169,10 @@ def test_the_order_of_the_candidates_does_not_matter(crowd: Candidates, random: 
 @given(crowds(), st.sampled_from([0.0, 0.2, 0.5, 0.8]), st.sampled_from([0.0, 0.1, 0.2]))
 def test_a_higher_threshold_reports_a_subset(crowd: Candidates, low: float, more: float) -> None:
     def reported(threshold: float) -> set[tuple[float, ...]]:
-        kept = select(crowd, SpottingConfig(threshold_me=threshold, threshold_mae=threshold), hours=1)
+        # A MaE that no longer passes gives back the ME at its onset; that rule is switched off here.
+        kept = select(
+            crowd, SpottingConfig(threshold_me=threshold, threshold_mae=threshold, same_onset_frames=0), hours=1
+        )
         return set(zip(kept.starts, kept.stops, kept.kinds, strict=True))
 
     assert reported(low + more) <= reported(low)
