@@ -136,17 +136,18 @@ class Spotter:
             context_frames=CONTEXT_FRAMES,
             landmarks=typical_landmarks(transforms),
         )
+        located = locate(features, self.network)
         spotting = Spotting(
             video=reader.info,
             face=self.config.face.subject,
-            detections=detect(features, self.network, self.config),
-            curves=self._curves(features),
+            detections=_detections(located, features, self.network, self.config),
+            curves=self._curves(located, features),
             provenance=self._provenance(reader, track),
         )
         return Analysis(spotting, reader, track, transforms, features)
 
-    def _curves(self, features: Features) -> Curves:
-        mae, me = score_curves(locate(features, self.network), self.network.grids(), len(features))
+    def _curves(self, located: Sequence[Located], features: Features) -> Curves:
+        mae, me = score_curves(located, self.network.grids(), len(features))
         speed = np.linalg.norm(features.motion, axis=2).mean(axis=1).astype(np.float32)
         return Curves(frames=features.frames, motion=speed, score={Kind.MAE: mae, Kind.ME: me})
 
@@ -220,7 +221,13 @@ def locate(features: Features, network: Network) -> list[Located]:
 
 def detect(features: Features, network: Network, config: Config) -> tuple[Detection, ...]:
     """Return the detections of a video in order of onset: the only way from features to detections."""
-    found = detect_rows(locate(features, network), network.grids(), features.times_s, features.present, config.spotting)
+    return _detections(locate(features, network), features, network, config)
+
+
+def _detections(
+    located: Sequence[Located], features: Features, network: Network, config: Config
+) -> tuple[Detection, ...]:
+    found = detect_rows(located, network.grids(), features.times_s, features.present, config.spotting)
     return tuple(_detection(row, features, config) for row in found)
 
 

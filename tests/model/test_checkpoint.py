@@ -22,7 +22,6 @@ from mespot.core.errors import CheckpointError
 from mespot.model.checkpoint import (
     HEADER_KEY,
     LARGEST_HEADER_BYTES,
-    check_features,
     load_checkpoint,
     save_checkpoint,
     stored_state,
@@ -264,7 +263,7 @@ def test_a_damaged_byte_gives_weights_or_one_sentence(saved: Path, place: float,
 
 def test_the_same_features_fit(saved: Path) -> None:
     checkpoint = load_checkpoint(saved)
-    check_features(checkpoint, CONFIG.override(["spotting.threshold_me=0.9", "decode.chunk_frames=7"]))
+    checkpoint.check_features(CONFIG.override(["spotting.threshold_me=0.9", "decode.chunk_frames=7"]))
 
 
 def test_other_features_are_refused_with_the_trained_values(saved: Path) -> None:

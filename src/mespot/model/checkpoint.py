@@ -74,11 +74,6 @@ class Checkpoint:
         )
 
 
-def check_features(checkpoint: Checkpoint, config: Config) -> None:
-    """Refuse a configuration that does not fit the weights, see `Checkpoint.check_features`."""
-    checkpoint.check_features(config)
-
-
 def save_checkpoint(
     path: Path, network: Network, config: Config, *, facts: Mapping[str, Any], half: bool = False
 ) -> None:
