@@ -22,7 +22,7 @@ from mespot.data.table import load_table
 from mespot.pipeline import Analysis, Spotter, extract_streams, spot, stills
 from mespot.vision.decode import VideoReader
 from mespot.vision.encode import VideoWriter
-from mespot.vision.features import Streams
+from mespot.vision.streams import Streams
 
 MEDIA = Path(__file__).parent / "media"
 

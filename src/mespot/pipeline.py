@@ -30,8 +30,9 @@ from mespot.model.network import Network
 from mespot.vision.align import CropTransforms, crop, steady_transforms
 from mespot.vision.cache import cache_path, load_streams, save_streams
 from mespot.vision.decode import VideoReader
-from mespot.vision.features import Encoder, Streams, encode_features, region_cells, stream_chunks, typical_landmarks
+from mespot.vision.features import Encoder, encode_features, region_cells, typical_landmarks
 from mespot.vision.regions import REGIONS
+from mespot.vision.streams import Streams, stream_chunks
 from mespot.vision.tracking import track_face
 
 SHORTEST_ROWS = 16

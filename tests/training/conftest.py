@@ -10,7 +10,7 @@ from mespot.config import Config
 from mespot.core.expression import Expression, Kind
 from mespot.core.interval import Interval
 from mespot.training.windows import Sample
-from mespot.vision.features import Streams
+from mespot.vision.streams import Streams
 
 SIDE = 32
 MakeSample = Callable[..., Sample]

@@ -11,7 +11,7 @@ from mespot.config import BackboneConfig, Config
 from mespot.core.signals import Grid
 from mespot.model.candidates import MAE, ME
 from mespot.training.windows import Place, Sample, WindowSampler, augment, collate
-from mespot.vision.features import network_input
+from mespot.vision.streams import network_input
 
 MakeSample = Callable[..., Sample]
 GRIDS = tuple(Grid((stride - 1) / 2, stride, stride) for stride in (4, 8, 16, 32, 64))

@@ -10,7 +10,7 @@ import pytest
 
 from mespot.config import Config
 from mespot.vision.cache import cache_path, load_streams, save_streams, video_digest
-from mespot.vision.features import Streams
+from mespot.vision.streams import Streams
 from mespot.vision.regions import REGIONS
 
 CONFIG = Config()

@@ -21,7 +21,7 @@ from mespot.core.timeline import rows_of
 from mespot.model.candidates import CLASS_OF_KIND, MAE, ME
 from mespot.model.targets import Target, assign
 from mespot.training.paste import Paste, add_flow, free_place, isolated
-from mespot.vision.features import Streams
+from mespot.vision.streams import Streams
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

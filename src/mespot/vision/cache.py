@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from mespot.config import Config
 from mespot.vision.decode import image_files
-from mespot.vision.features import Streams
+from mespot.vision.streams import Streams
 
 STAGE_VERSION = 1
 """Raised whenever the same video and configuration give other streams."""
