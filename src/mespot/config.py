@@ -35,7 +35,10 @@ class FaceConfig(Section):
 
     detector_px: int = Field(320, ge=96, description="longer side of the picture that the detector sees, px")
     detector_score: float = Field(0.7, gt=0, lt=1, description="least detector confidence of a new face")
-    detect_every: int = Field(8, ge=1, description="sampled frames between detections; landmarks follow in between")
+    detect_every: int = Field(16, ge=1, description="sampled frames between detections; landmarks follow in between")
+    landmarks_every: int = Field(
+        3, ge=1, description="sampled frames between measured landmarks where a face moves little; lines in between"
+    )
     presence: float = Field(
         0.5, gt=0, lt=1, description="least confidence of the landmark network that a face is there"
     )
@@ -94,7 +97,16 @@ class BackboneConfig(Section):
         2, description="temporal stride of the first convolution: 2 gives P3 a stride of 4 frames, 1 a stride of 2"
     )
     chunk_frames: int = Field(
-        128, ge=64, multiple_of=16, description="sampled frames that the backbone sees at once, without its context"
+        64,
+        ge=64,
+        multiple_of=16,
+        description="sampled frames that the backbone sees at a time; changes memory, not results",
+    )
+    engine: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="what runs the backbone; auto is OpenVINO on a CPU where it is installed, else PyTorch"
+    )
+    bfloat16: Literal["none", "rgb", "flow", "both"] = Field(
+        "none", description="streams whose products OpenVINO makes in bfloat16; with weights measured to bear it"
     )
 
 

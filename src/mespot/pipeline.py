@@ -25,12 +25,12 @@ from mespot.core.timeline import interval_of
 from mespot.core.version import VERSION
 from mespot.model.candidates import Found, Located, detect_rows, score_curves
 from mespot.model.checkpoint import Checkpoint, load_checkpoint
-from mespot.model.i3d import CONTEXT_FRAMES
+from mespot.model.engine import choose_engine
 from mespot.model.network import Network
 from mespot.vision.align import CropTransforms, crop, steady_transforms
 from mespot.vision.cache import cache_path, load_streams, save_streams
 from mespot.vision.decode import VideoReader
-from mespot.vision.features import Encoder, encode_features, region_cells, typical_landmarks
+from mespot.vision.features import encode_features, region_cells, typical_landmarks
 from mespot.vision.regions import REGIONS
 from mespot.vision.streams import Streams, stream_chunks
 from mespot.vision.tracking import track_face
@@ -97,6 +97,7 @@ class Spotter:
         self.checkpoint.check_features(self.config)
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         self.network = self.checkpoint.network.to(self.device).eval()
+        self.engine = choose_engine(self.network, self.config.backbone)
 
     def spot(
         self, path: Path | str, *, images_fps: float | None = None, on_progress: OnProgress | None = None
@@ -131,10 +132,9 @@ class Spotter:
         transforms = steady_transforms(track, reader.info.times_s[track.frames], self.config.align)
         features = encode_features(
             _counted(stream_chunks(reader, transforms, self.config), len(track), report),
-            encoder(self.network),
+            self.engine.begin(),
             self.network.grids()[:3],
             self.config.backbone,
-            context_frames=CONTEXT_FRAMES,
             landmarks=typical_landmarks(transforms),
         )
         located = locate(features, self.network)
@@ -187,19 +187,6 @@ def load_default_weights() -> Checkpoint:
     """Load the weights that ship with the package (MODEL_CARD.md)."""
     with resources.as_file(resources.files("mespot.assets") / "default.safetensors") as path:
         return load_checkpoint(path)
-
-
-def encoder(network: Network) -> Encoder:
-    """Return backbone and attention as a function of numpy arrays, on the device where the network is."""
-    device = next(network.parameters()).device
-
-    def encode(rgb: Float32, flow: Float32) -> list[tuple[Float32, Float32]]:
-        with torch.inference_mode():
-            pictures, motion = (torch.from_numpy(part).transpose(0, 1)[None].to(device) for part in (rgb, flow))
-            levels = network.attend(pictures, motion)
-            return [(vectors[0].T.cpu().numpy(), maps[0].cpu().numpy()) for vectors, maps in levels]
-
-    return encode
 
 
 def locate(features: Features, network: Network) -> list[Located]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,11 +9,11 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from mespot.model.i3d import (
-    CONTEXT_FRAMES,
     I3D,
+    LEAST_CHUNK_FRAMES,
+    Past,
     SameConv3d,
     SameMaxPool3d,
-    context_frames,
     map_channels,
     map_strides,
     parameter_shapes,
@@ -94,54 +92,41 @@ def test_pooling_of_activations_pads_as_tensorflow_does(size: int, kernel_stride
 
 
 @pytest.mark.parametrize("stem_stride", [1, 2])
-def test_a_chunk_with_context_equals_the_long_pass(stem_stride: int) -> None:
+@pytest.mark.parametrize("cuts", [(208,), (64, 64, 64, 16), (64, 144), (128, 80), (112, 80, 16)])
+def test_chunks_give_the_rows_of_the_long_pass(stem_stride: int, cuts: tuple[int, ...]) -> None:
     network = _tiny(2, stem_stride)
     torch.manual_seed(3)
-    video = torch.randn(1, 2, 208, 32, 32)
-    context, total = context_frames(stem_stride), map_strides(stem_stride)[-1]
-    begin = context + 2 * total  # so that the chunk has the start of the video outside its context
-    end = begin + 2 * total
+    video = torch.randn(1, 2, sum(cuts), 32, 32)
+    past = Past()
     with torch.no_grad():
         whole = network(video)
-        chunk = network(video[:, :, begin - context : end + context])
-    for long, short, stride in zip(whole, chunk, map_strides(stem_stride), strict=True):
-        rows = slice(context // stride, context // stride + (end - begin) // stride)
-        torch.testing.assert_close(short[:, :, rows], long[:, :, begin // stride : end // stride], rtol=1e-4, atol=1e-4)
+        chunks = []
+        for number, chunk in enumerate(video.split(cuts, dim=2), start=1):
+            past.last = number == len(cuts)
+            chunks.append(network(chunk, past))
+    for long, *parts in zip(whole, *chunks, strict=True):
+        torch.testing.assert_close(torch.cat(parts, dim=2), long, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("stem_stride", [1, 2])
-def test_context_is_as_short_as_the_receptive_field_allows(stem_stride: int) -> None:
-    """The frames that a row depends on, found by differentiation, reach into the last stride of the context."""
-    network = I3D(1, 0.125, stem_stride)
-    context, total = context_frames(stem_stride), map_strides(stem_stride)[-1]
-    for parameter in network.parameters():
-        torch.nn.init.constant_(parameter, 0.1)  # all weights positive: nothing cancels, no unit is dead
-    network.eval()
-    for module in network.modules():  # the mean in place of the maximum: every input counts
-        if isinstance(module, SameMaxPool3d):
-            module.forward = _mean_over_time(module)  # type: ignore[assignment, method-assign]
-    frames = torch.ones(1, 1, 2 * context + total, 1, 1, dtype=torch.float64, requires_grad=True)
-    p5 = network.double()(frames)[2]
-    p5[:, :, context // total].sum().backward()
-    assert frames.grad is not None
-    touched = frames.grad.abs().sum(dim=(0, 1, 3, 4)).nonzero().flatten()
-    before, after = context - int(touched[0]), int(touched[-1]) - (context + total - 1)
-    assert context - total < max(before, after) <= context
+def test_the_shortest_chunk_gives_rows_of_every_level(stem_stride: int) -> None:
+    with torch.no_grad():
+        maps = _tiny(2, stem_stride)(torch.zeros(1, 2, LEAST_CHUNK_FRAMES, 32, 32), Past())
+    assert min(level.shape[2] for level in maps) >= 1
 
 
-def _mean_over_time(pool: SameMaxPool3d) -> Callable[[torch.Tensor], torch.Tensor]:
-    kernel, step = pool.kernel[0], pool.step[0]
-
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        front = ((kernel - step) // 2, 0, 0)
-        return functional.avg_pool3d(x, (kernel, 1, 1), (step, 1, 1), front, ceil_mode=True)
-
-    return forward
+def test_a_chunk_without_an_output_is_refused() -> None:
+    with torch.no_grad(), pytest.raises(ValueError, match="a chunk is too short"):
+        _tiny()(torch.zeros(1, 2, 16, 32, 32), Past())
 
 
-def test_context_covers_both_stem_strides() -> None:
-    assert CONTEXT_FRAMES == max(context_frames(1), context_frames(2)) == 48
-    assert CONTEXT_FRAMES % 16 == 0
+def test_what_is_held_does_not_grow() -> None:
+    network, past, held = _tiny(), Past(), []
+    with torch.no_grad():
+        for _ in range(4):
+            network(torch.zeros(1, 2, 64, 32, 32), past)
+            held.append(past.nbytes)
+    assert held[1] == held[2] == held[3]
 
 
 @pytest.mark.parametrize("frames", [0, 8, 17])

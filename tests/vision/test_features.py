@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mespot.config import BackboneConfig, Config
-from mespot.core.signals import FaceTrack, Features, Float32, Grid
+from mespot.core.signals import FaceTrack, Features, Float32, Grid, PackedLandmarks
 from mespot.vision import features as features_module
 from mespot.vision.align import CropTransforms, steady_transforms
 from mespot.vision.decode import VideoReader
@@ -40,10 +42,10 @@ def transforms(reader: VideoReader) -> CropTransforms:
     rows = len(np.concatenate(frames))
     present = np.ones(rows, np.bool_)
     present[12:15] = False
-    landmarks = np.tile(face, (rows, 1, 1))
-    landmarks[~present] = np.nan
+    knots = np.flatnonzero(present)
+    landmarks = PackedLandmarks.pack(np.tile(face, (len(knots), 1, 1)))
     starts = present & ~np.concatenate([[False], present[:-1]])
-    track = FaceTrack(np.concatenate(frames), landmarks, present, starts)
+    track = FaceTrack(np.concatenate(frames), present, starts, knots, landmarks)
     return steady_transforms(track, reader.info.times_s[track.frames], SMALL.align)
 
 
@@ -63,70 +65,66 @@ def random_streams(rows: int) -> Streams:
     )
 
 
-REACH = 24  # rows that the fake encoder sees on either side
 STRIDES = (4, 8, 16)
 GRIDS = tuple(Grid(first=(stride - 1) / 2, stride=stride, window=stride) for stride in STRIDES)
-KERNEL = np.random.default_rng(7).normal(size=2 * REACH + 1)
 
 
-def convolve(rgb: Float32, flow: Float32) -> list[tuple[Float32, Float32]]:
-    """Convolve both streams over time, zeros beyond the ends, and take every 4th, 8th and 16th row."""
-    rows = len(rgb)
-    signal = np.concatenate([rgb.reshape(rows, -1), flow.reshape(rows, -1)], axis=1).astype(np.float64)
-    padded = np.pad(signal, ((REACH, REACH), (0, 0)))
-    seen = np.stack([KERNEL @ padded[row : row + 2 * REACH + 1] for row in range(rows)]).astype(np.float32)
-    return [(seen[::stride], seen[::stride, :4].reshape(-1, 2, 2)) for stride in STRIDES]
+class Recorder:
+    """An encoder that keeps what it sees, and gives every 4th, 8th and 16th row of it."""
+
+    def __init__(self) -> None:
+        self.chunks: list[tuple[int, bool]] = []
+
+    def __call__(self, rgb: Float32 | None, flow: Float32 | None, last: bool) -> list[tuple[Float32, Float32]]:
+        assert rgb is not None
+        assert flow is not None
+        self.chunks.append((len(rgb), last))
+        seen = np.concatenate([rgb.reshape(len(rgb), -1), flow.reshape(len(flow), -1)], axis=1)
+        return [(seen[::stride], seen[::stride, :4].reshape(-1, 2, 2)) for stride in STRIDES]
 
 
-def encoded(streams: Streams, part_rows: int, chunk_frames: int = 64) -> Features:
+def encoded(streams: Streams, part_rows: int) -> tuple[Features, Recorder]:
+    recorder = Recorder()
+
     def parts() -> Iterator[Streams]:
         for begin in range(0, len(streams), part_rows):
             yield Streams(*(getattr(streams, name)[begin : begin + part_rows] for name in Streams.__slots__))
 
-    return encode_features(
-        parts(),
-        convolve,
-        GRIDS,
-        BackboneConfig(chunk_frames=chunk_frames),
-        context_frames=32,
-        landmarks=np.zeros((468, 2), np.float32),
-    )
+    config = BackboneConfig(chunk_frames=64)
+    features = encode_features(parts(), recorder, GRIDS, config, landmarks=np.zeros((468, 2), np.float32))
+    return features, recorder
 
 
-@pytest.mark.parametrize("rows", [16, 17, 63, 64, 65, 97, 160, 251])
+@pytest.mark.parametrize("rows", [16, 17, 63, 64, 65, 97, 128, 129, 160, 251])
 def test_features_in_chunks_are_those_of_one_pass(rows: int) -> None:
     streams = random_streams(rows)
     rgb, flow = network_input(streams.rgb, streams.flow, BackboneConfig())
-    missing = -rows % 16
-    rgb = np.pad(rgb, ((0, missing), (0, 0), (0, 0), (0, 0)), mode="edge")
-    flow = np.pad(flow, ((0, missing), (0, 0), (0, 0), (0, 0)))
-    expected = convolve(rgb, flow)
+    assert rgb is not None
+    fill = ((0, -rows % 16), (0, 0), (0, 0), (0, 0))
+    expected = Recorder()(np.pad(rgb, fill, mode="edge"), np.pad(flow, fill), True)
     for part_rows in (7, 64, 1000):
-        features = encoded(streams, part_rows)
+        features, _ = encoded(streams, part_rows)
         for level, (vectors, attention), grid in zip(features.levels, expected, GRIDS, strict=True):
             assert len(level.vectors) == -(-rows // grid.stride)
-            np.testing.assert_allclose(level.vectors, vectors[: len(level.vectors)], atol=1e-5)
-            np.testing.assert_allclose(level.attention, attention[: len(level.vectors)], atol=1e-5)
+            np.testing.assert_array_equal(level.vectors, vectors[: len(level.vectors)])
+            np.testing.assert_array_equal(level.attention, attention[: len(level.vectors)])
         for name in ("frames", "times_s", "present", "motion"):
             np.testing.assert_array_equal(getattr(features, name), getattr(streams, name))
 
 
-def test_too_little_context_would_show() -> None:
-    """The oracle above tells: with a wider kernel than the context, chunks and the whole differ."""
-    streams = random_streams(160)
-    whole, pieces = encoded(streams, 64, chunk_frames=192), encoded(streams, 64)
-    np.testing.assert_allclose(pieces.levels[0].vectors, whole.levels[0].vectors, atol=1e-5)
-    narrow = encode_features(
-        [streams], convolve, GRIDS, BackboneConfig(chunk_frames=64), context_frames=16, landmarks=whole.landmarks
-    )
-    assert np.abs(narrow.levels[0].vectors - whole.levels[0].vectors).max() > 0.1
+@given(rows=st.integers(1, 300), part_rows=st.integers(1, 200))
+@settings(max_examples=25, deadline=None)
+def test_every_frame_is_seen_once_and_the_last_chunk_is_announced(rows: int, part_rows: int) -> None:
+    _, recorder = encoded(random_streams(rows), part_rows)
+    lengths, announced = zip(*recorder.chunks, strict=True)
+    assert sum(lengths) == rows + -rows % 16
+    assert all(length == 64 for length in lengths[:-1])
+    assert list(announced) == [False] * (len(lengths) - 1) + [True]
 
 
 def test_nothing_cannot_be_encoded() -> None:
     with pytest.raises(ValueError, match="no rows"):
-        encode_features(
-            [], convolve, GRIDS, BackboneConfig(), context_frames=32, landmarks=np.zeros((468, 2), np.float32)
-        )
+        encode_features([], Recorder(), GRIDS, BackboneConfig(), landmarks=np.zeros((468, 2), np.float32))
 
 
 def test_shares_of_the_cells_sum_to_the_regions(transforms: CropTransforms) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mespot.cli.options import CacheOption
 from mespot.cli.output import say
+
+if TYPE_CHECKING:
+    from mespot.model.checkpoint import Checkpoint
 
 app = typer.Typer(no_args_is_help=True, help="Look at weights and import published ones.")
 
@@ -24,6 +27,17 @@ def import_i3d(
 
     kinetics.import_i3d(rgb, flow, out)
     say(f"written: {out}")
+
+
+@app.command()
+def export(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The shipped weights otherwise.")] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of exports.")] = Path("mespot-models"),
+) -> None:
+    """Write the backbone as OpenVINO models for other programs, with a manifest that says how to run them."""
+    from mespot.model.exported import export_backbone
+
+    say(f"written: {export_backbone(_loaded(file), out)}")
 
 
 @app.command()
@@ -45,10 +59,14 @@ def info(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The shipped weights otherwise.")] = None,
 ) -> None:
     """Print what is known about a checkpoint: configuration, training data, scores."""
-    from mespot.model.checkpoint import load_checkpoint
-    from mespot.pipeline import load_default_weights
-
-    checkpoint = load_default_weights() if file is None else load_checkpoint(file)
+    checkpoint = _loaded(file)
     say(f"digest: {checkpoint.digest}")
     for name, value in checkpoint.facts.items():
         say(f"{name}: {value}")
+
+
+def _loaded(file: Path | None) -> Checkpoint:
+    from mespot.model.checkpoint import load_checkpoint
+    from mespot.pipeline import load_default_weights
+
+    return load_default_weights() if file is None else load_checkpoint(file)

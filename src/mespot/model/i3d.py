@@ -5,7 +5,7 @@ Maps are (N, C, T, H, W): batch, channels, sampled frames (or rows), rows and co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +70,12 @@ TAPS = ("MaxPool3d_4a_3x3", "MaxPool3d_5a_2x2", "MaxPool3d_6a_2x2")
 """The stages whose outputs are P3, P4 and P5: the 3rd, 4th and 5th pooling layers of the paper."""
 
 
+LATE = (2, 1)
+"""Kernel and stride in time of a layer that looks one row ahead and uses none: it makes rows wait."""
+LEAST_CHUNK_FRAMES = 64
+"""Shortest chunk but the last: every layer has an output, though it looks ahead."""
+
+
 def scaled(channels: int, width: float) -> int:
     """Return ``channels * width`` rounded to a multiple of 8, at least 8."""
     return max(8, int(channels * width / 8 + 0.5) * 8)
@@ -94,42 +100,62 @@ def map_strides(stem_stride: int) -> tuple[int, int, int]:
     return 2 * stem_stride, 4 * stem_stride, 8 * stem_stride
 
 
-def context_frames(stem_stride: int) -> int:
-    """Return how many sampled frames before and after a chunk make all its rows of P3 to P5 exact.
+class Past:
+    """What the temporal layers of one stream still hold of the frames before: a video in chunks, nothing seen twice.
 
     Notes
     -----
-    Row i of a layer with kernel k, stride s and f rows of padding in front sees the input rows from
-    ``i s - f`` to ``i s - f + k - 1``: f rows before its own s rows and ``k - s - f`` after them, each as
-    long as the strides below it multiply to. The sum over the table is rounded up to a multiple of the
-    stride of P5, so that a chunk may begin there.
+    A layer with kernel k and stride s gives, of the n rows that it has by now, ``(n - k) // s + 1``, and keeps the
+    rows that later outputs need. Before the first chunk it has the zeros of SAME padding in front, in the last one it
+    gets those behind. So the rows of all chunks together are those of one pass over the whole video, each row is
+    computed once, and the memory does not depend on the length of the video. Zeros also pad the poolings: what they
+    see is never negative.
     """
-    before = after = 0
-    jump = 1
-    for name, stage in STAGES.items():
-        kernel, stride = _temporal(stage)
-        stride = stem_stride if name == "Conv3d_1a_7x7" else stride
-        front = (kernel - stride) // 2
-        before += jump * front
-        after += jump * (kernel - stride - front)
-        jump *= stride
-    return -(-max(before, after) // jump) * jump
+
+    def __init__(self) -> None:
+        self._held: dict[nn.Module, Tensor] = {}
+        self.last = False
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the held rows, bytes."""
+        return sum(rows.nbytes for rows in self._held.values())
+
+    def meet(self, layer: nn.Module, x: Tensor, kernel: int, stride: int) -> Tensor:
+        """Return the rows from which ``layer`` makes its next outputs, and keep what it needs again.
+
+        Raises
+        ------
+        ValueError
+            Too few rows for a single output.
+        """
+        front, behind = temporal_padding(kernel, stride)
+        held = self._held.get(layer)
+        parts = [_zero_rows(x, front) if held is None else held, x]
+        rows = torch.cat([*parts, _zero_rows(x, behind)] if self.last else parts, dim=2)
+        outputs = (rows.shape[2] - kernel) // stride + 1
+        if outputs < 1:
+            raise ValueError(f"a chunk is too short: {rows.shape[2]} rows for a kernel of {kernel}")
+        # a copy: a view would keep the whole chunk alive
+        self._held[layer] = rows[:, :, outputs * stride :].clone(memory_format=torch.channels_last_3d)
+        return rows[:, :, : (outputs - 1) * stride + kernel]
 
 
-def _temporal(stage: Unit | Pool | Inception) -> tuple[int, int]:
-    if isinstance(stage, Inception):
-        return 3, 1
-    return stage.kernel[0], stage.stride[0]
+def temporal_padding(kernel: int, stride: int) -> tuple[int, int]:
+    """Return the rows of SAME padding in front and behind, for a length that is a multiple of the stride."""
+    front = (kernel - stride) // 2
+    return front, kernel - stride - front
 
 
-CONTEXT_FRAMES = context_frames(2)
-"""Sampled frames of context on either side that make P3 to P5 exact, for either stem stride."""
+def _zero_rows(x: Tensor, rows: int) -> Tensor:
+    n, channels, _, height, width = x.shape
+    return x.new_zeros(n, channels, rows, height, width)
 
 
-def _same_padding(x: Tensor, kernel: Triple, stride: Triple) -> tuple[Triple, Triple]:
+def same_padding(sizes: Sequence[int], kernel: Triple, stride: Triple) -> tuple[Triple, Triple]:
     """Return the padding in front and behind of TensorFlow's SAME, for which the weights were published."""
     front, behind = [], []
-    for size, k, s in zip(x.shape[2:], kernel, stride, strict=True):
+    for size, k, s in zip(sizes, kernel, stride, strict=True):
         total = max(k - (size % s or s), 0)
         front.append(total // 2)
         behind.append(total - total // 2)
@@ -143,9 +169,12 @@ class SameConv3d(nn.Conv3d):
         super().__init__(in_channels, channels, kernel, stride, bias=False)
         self.kernel, self.step = kernel, stride
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """Return the (N, channels, ...) convolution of ``x`` (N, in_channels, T, H, W)."""
-        front, behind = _same_padding(x, self.kernel, self.step)
+        front, behind = same_padding(x.shape[2:], self.kernel, self.step)
+        if past is not None and self.kernel[0] > 1:
+            x = past.meet(self, x, self.kernel[0], self.step[0])
+            front, behind = (0, *front[1:]), (0, *behind[1:])
         if front != behind:  # only the stem: the copy is of few channels
             pads = (front[2], behind[2], front[1], behind[1], front[0], behind[0])
             x, front = functional.pad(x, pads), (0, 0, 0)
@@ -159,9 +188,12 @@ class SameMaxPool3d(nn.Module):
         super().__init__()
         self.kernel, self.step = kernel, stride
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """Return the maxima of ``x`` (N, C, T, H, W)."""
-        front, _ = _same_padding(x, self.kernel, self.step)
+        front, _ = same_padding(x.shape[2:], self.kernel, self.step)
+        if past is not None and self.kernel[0] > 1:
+            x = past.meet(self, x, self.kernel[0], self.step[0])
+            front = (0, *front[1:])
         # ceil_mode adds the one row by which the padding behind may exceed that in front
         return functional.max_pool3d(x, self.kernel, self.step, front, ceil_mode=True)
 
@@ -175,9 +207,9 @@ class Unit3D(nn.Module):
         self.bn = nn.BatchNorm3d(channels, eps=0.001, momentum=0.01)
         nn.init.kaiming_normal_(self.conv3d.weight, nonlinearity="relu")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """Return the (N, channels, ...) activations of ``x`` (N, in_channels, T, H, W)."""
-        return functional.relu(self.bn(self.conv3d(x)), inplace=True)
+        return functional.relu(self.bn(self.conv3d(x, past)), inplace=True)
 
 
 class InceptionBlock(nn.Module):
@@ -195,9 +227,17 @@ class InceptionBlock(nn.Module):
         self.b3b = Unit3D(in_channels, channels[5], one)
         self.channels = channels[0] + channels[2] + channels[4] + channels[5]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """Return the (N, channels, T, H, W) branches of ``x``, concatenated."""
-        branches = [self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(self.b3a(x))]
+        pointwise = self.b0(x)
+        if past is not None:  # the other branches wait for one row more
+            pointwise = past.meet(self.b0, pointwise, *LATE)[:, :, :-1]
+        branches = [
+            pointwise,
+            self.b1b(self.b1a(x), past),
+            self.b2b(self.b2a(x), past),
+            self.b3b(self.b3a(x, past)),
+        ]
         return torch.cat(branches, dim=1)
 
 
@@ -223,6 +263,7 @@ class I3D(nn.Module):
 
     def __init__(self, in_channels: int, width: float = 1.0, stem_stride: int = 2) -> None:
         super().__init__()
+        self.in_channels = in_channels
         self.stride = map_strides(stem_stride)[-1]
         channels = in_channels
         for name, stage in STAGES.items():
@@ -238,13 +279,17 @@ class I3D(nn.Module):
                 module = SameMaxPool3d(stage.kernel, stage.stride)
             self.add_module(name, module)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, past: Past | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Return P3, P4 and P5 of ``x``.
 
         Parameters
         ----------
         x : (N, in_channels, T, H, W) Tensor
             Pixels or flow in [-1, 1]; T a multiple of `stride`.
+        past : Past, optional
+            Of the video of which ``x`` is the next chunk: the outputs are the next rows, later ones the more
+            the layers look ahead, and the rest comes with the chunk for which ``past.last`` is set. All chunks but
+            the last need at least `LEAST_CHUNK_FRAMES` frames.
 
         Returns
         -------
@@ -261,7 +306,7 @@ class I3D(nn.Module):
             raise ValueError(f"I3D needs a multiple of {self.stride} frames, got {x.shape[2]}")
         taps: list[Tensor] = []
         for name, module in self.named_children():
-            x = module(x)
+            x = module(x, past)
             if name in TAPS:
                 taps.append(x)
         return taps[0], taps[1], taps[2]

@@ -12,7 +12,7 @@ from mespot.config import Config
 from mespot.core.signals import Grid
 from mespot.model.attention import SpatialAttention
 from mespot.model.head import Head, probabilities
-from mespot.model.i3d import I3D, map_channels, map_strides
+from mespot.model.i3d import I3D, Past, map_channels, map_strides
 from mespot.model.pyramid import LEVELS, NECKS, extend
 
 
@@ -68,7 +68,7 @@ class Network(nn.Module):
         )
         self.head = Head(settings.channels, settings.hidden, settings.dropout, settings.classes, LEVELS)
 
-    def encode(self, rgb: Tensor | None, flow: Tensor | None) -> list[Tensor]:
+    def encode(self, rgb: Tensor | None, flow: Tensor | None, pasts: tuple[Past, Past] | None = None) -> list[Tensor]:
         """Return the feature maps P3 to P5, the streams concatenated by channel.
 
         Parameters
@@ -78,6 +78,8 @@ class Network(nn.Module):
             of P5.
         flow : (N, 2, T, S, S) Tensor or None
             Flow, clipped and scaled to [-1, 1]; the same.
+        pasts : pair of Past, optional
+            Of the video of which the pictures are the next chunk, one a stream, see `mespot.model.i3d.I3D.forward`.
 
         Returns
         -------
@@ -90,21 +92,24 @@ class Network(nn.Module):
             A stream of the configuration has no input, or T does not fit.
         """
         streams: list[tuple[Tensor, ...]] = []
-        for name, backbone, pictures in (("rgb", self.rgb, rgb), ("flow", self.flow, flow)):
+        for name, backbone, pictures, past in zip(
+            ("rgb", "flow"), (self.rgb, self.flow), (rgb, flow), pasts or (None, None), strict=True
+        ):
             if backbone is None:
                 continue
             if pictures is None:
                 raise ValueError(f"this network has a stream '{name}' and got no input for it")
             # channels last is about twice as fast on CPUs (docs/network.md); the results are the same function
-            streams.append(backbone(pictures.contiguous(memory_format=torch.channels_last_3d)))
+            streams.append(backbone(pictures.contiguous(memory_format=torch.channels_last_3d), past))
         return [torch.cat(maps, dim=1) for maps in zip(*streams, strict=True)]
 
     def pool(self, maps: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """Return vectors (N, D, L) and attention (N, L, H, W) of the feature maps P3 to P5."""
-        return [attention(level) for attention, level in zip(self.attention, maps, strict=True)]
+        """Return vectors (N, C, L), at the width of the pyramid, and attention (N, L, H, W) of the maps P3 to P5."""
+        pooled = [attention(level) for attention, level in zip(self.attention, maps, strict=True)]
+        return [(reduce(vectors), shares) for reduce, (vectors, shares) in zip(self.reduce, pooled, strict=True)]
 
     def attend(self, rgb: Tensor | None, flow: Tensor | None) -> list[tuple[Tensor, Tensor]]:
-        """Return vectors (N, D, L) and attention (N, L, H, W) of P3 to P5 of the pictures, see `encode`."""
+        """Return vectors (N, C, L) and attention (N, L, H, W) of P3 to P5 of the pictures, see `encode`."""
         return self.pool(self.encode(rgb, flow))
 
     def locate(self, vectors: Sequence[Tensor]) -> Outputs:
@@ -112,12 +117,11 @@ class Network(nn.Module):
 
         Parameters
         ----------
-        vectors : sequence of (N, D, L) Tensor
+        vectors : sequence of (N, C, L) Tensor
             Attended features P3 to P5 of any length, each level with half the rows (rounded up) of the one
             before.
         """
-        reduced = [reduce(level) for reduce, level in zip(self.reduce, vectors, strict=True)]
-        logits, distances = self.head(self.neck(extend(reduced)))
+        logits, distances = self.head(self.neck(extend(vectors)))
         scaled = (rows * stride for rows, stride in zip(distances, self.strides, strict=True))
         return Outputs(tuple(logits), tuple(scaled))
 

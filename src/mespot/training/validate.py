@@ -16,9 +16,9 @@ from mespot.core.expression import Attention, Detection
 from mespot.core.timeline import interval_of
 from mespot.evaluation.scores import Counts, Scores, score_video
 from mespot.model.candidates import KIND_OF_CLASS, Candidates, decode_video, duration_hours, select
-from mespot.model.i3d import CONTEXT_FRAMES
+from mespot.model.engine import TorchEngine
 from mespot.model.network import Network
-from mespot.pipeline import encoder, locate
+from mespot.pipeline import locate
 from mespot.training.windows import Sample
 from mespot.vision.features import encode_features
 
@@ -120,10 +120,9 @@ def video_candidates(network: Network, sample: Sample, config: Config) -> Candid
     """Return the candidates of a whole video before any threshold."""
     features = encode_features(
         [sample.streams],
-        encoder(network),
+        TorchEngine(network).begin(),
         network.grids()[:3],
         config.backbone,
-        context_frames=CONTEXT_FRAMES,
         landmarks=np.zeros((0, 2), np.float32),
     )
     return decode_video(locate(features, network), network.grids(), features.times_s, features.present, config.spotting)

@@ -7,9 +7,12 @@ the published network (0.4 kB at an eighth of its width).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from mespot.config import BackboneConfig
 from mespot.core.signals import Features, Float32, Grid, Level
@@ -20,103 +23,80 @@ from mespot.vision.streams import Streams, network_input
 TYPICAL_ROWS = 1000
 """A typical face is taken from so many rows, evenly spread over the video."""
 
-Encoder = Callable[[Float32, Float32], Sequence[tuple[Float32, Float32]]]
-"""(T, 3, S, S) rgb and (T, 2, S, S) flow, both in [-1, 1], to (L, D) vectors and (L, H, W) attention per level."""
+Encode = Callable[[Float32 | None, Float32 | None, bool], Sequence[tuple[Float32, Float32]]]
+"""The next (T, 3, S, S) rgb and (T, 2, S, S) flow of a video and whether they are the last, to the next (L, C) vectors
+and (L, H, W) attention of each level; T is a multiple of every level's stride."""
 
 
 def encode_features(
-    chunks: Iterable[Streams],
-    encode: Encoder,
-    grids: Sequence[Grid],
-    config: BackboneConfig,
-    *,
-    context_frames: int,
-    landmarks: Float32,
+    chunks: Iterable[Streams], encode: Encode, grids: Sequence[Grid], config: BackboneConfig, *, landmarks: Float32
 ) -> Features:
-    """Run the backbone over a video's streams in long overlapping chunks.
-
-    Each chunk of ``config.chunk_frames`` rows is seen with ``context_frames`` rows on either side, so that what is
-    kept is what one pass over the whole video gives.
+    """Run the backbone over a video's streams, chunk by chunk.
 
     Parameters
     ----------
     chunks : iterable of Streams
         Consecutive parts of one video, of any length.
-    encode : Encoder
-        The network's backbone and attention.
+    encode : Encode
+        The network's backbone and attention, begun for this video.
     grids : sequence of Grid
         Time grids of the levels that ``encode`` returns; every stride divides ``config.chunk_frames``.
-    context_frames : int
-        Half the receptive field of the backbone, a multiple of the largest stride.
     landmarks : (K, 2) float32
         A typical face in px of the crop, kept with the features.
+
+    Raises
+    ------
+    ValueError
+        There are no rows.
     """
     step = config.chunk_frames
-    kept: list[list[tuple[Float32, Float32]]] = []
-    tracks: list[Streams] = []
-    held: Streams | None = None
-    held_from, begin = 0, 0
+    levels: list[list[tuple[Float32, Float32]]] = [[] for _ in grids]
+    tracks: list[tuple[npt.NDArray[Any], ...]] = []
+    waiting: list[Streams] = []
+
+    def feed(streams: Streams, last: bool) -> None:
+        for kept, level in zip(levels, encode(*_padded_input(streams, grids, config), last), strict=True):
+            kept.append(level)
+
     for part in chunks:
-        tracks.append(_without_pictures(part))
-        held = part if held is None else Streams.join([held, part])
-        while held_from + len(held) >= begin + step + context_frames:
-            kept.append(_encode_rows(held, held_from, begin, begin + step, context_frames, encode, grids, config))
-            begin += step
-            drop = max(0, begin - context_frames - held_from)
-            held, held_from = _tail(held, drop), held_from + drop
-    if held is None:
+        tracks.append((part.frames, part.times_s, part.present, part.motion))
+        waiting.append(part)
+        if sum(map(len, waiting)) > step:  # a row is left: whether a chunk is the last must be known
+            held = Streams.join(waiting)
+            whole = (len(held) - 1) // step
+            for begin in range(0, whole * step, step):
+                feed(_rows(held, slice(begin, begin + step)), last=False)
+            waiting = [_rows(held, slice(whole * step, None))]
+    if not waiting:
         raise ValueError("no rows to encode")
-    while begin < held_from + len(held):
-        stop = min(begin + step, held_from + len(held))
-        kept.append(_encode_rows(held, held_from, begin, stop, context_frames, encode, grids, config))
-        begin = stop
-    whole = Streams.join(tracks)
-    levels = tuple(
-        Level(
-            vectors=np.concatenate([part[index][0] for part in kept]),
-            attention=np.concatenate([part[index][1] for part in kept]),
-            grid=grid,
-        )
-        for index, grid in enumerate(grids)
-    )
-    return Features(levels, whole.frames, whole.times_s, whole.present, whole.motion, landmarks)
+    feed(Streams.join(waiting), last=True)
+    frames, times_s, present, motion = (np.concatenate(parts) for parts in zip(*tracks, strict=True))
+    joined = tuple(_level(kept, grid, len(frames)) for kept, grid in zip(levels, grids, strict=True))
+    return Features(joined, frames, times_s, present, motion, landmarks)
 
 
-def _encode_rows(
-    held: Streams,
-    held_from: int,
-    begin: int,
-    stop: int,
-    context: int,
-    encode: Encoder,
-    grids: Sequence[Grid],
-    config: BackboneConfig,
-) -> list[tuple[Float32, Float32]]:
-    """Encode rows begin to stop of the video with their context; keep the level rows that belong to them."""
-    first = max(held_from, begin - context)
-    window = slice(first - held_from, min(len(held), stop + context - held_from))
-    rgb, flow = network_input(held.rgb[window], held.flow[window], config)
-    missing = -len(rgb) % max(grid.stride for grid in grids)
-    rgb = np.pad(rgb, ((0, missing), (0, 0), (0, 0), (0, 0)), mode="edge")
-    flow = np.pad(flow, ((0, missing), (0, 0), (0, 0), (0, 0)))
-    levels = encode(rgb, flow)
-    kept = []
-    for (vectors, attention), grid in zip(levels, grids, strict=True):
-        rows = slice((begin - first) // grid.stride, -(-(stop - first) // grid.stride))
-        kept.append((vectors[rows], attention[rows]))
-    return kept
+def _level(parts: Sequence[tuple[Float32, Float32]], grid: Grid, frames: int) -> Level:
+    """Join the parts of a level, without the rows that stand for filled up frames alone."""
+    rows = -(-frames // grid.stride)
+    vectors, attention = (np.concatenate(arrays)[:rows] for arrays in zip(*parts, strict=True))
+    return Level(vectors=vectors, attention=attention, grid=grid)
 
 
-def _tail(streams: Streams, drop: int) -> Streams:
-    names = ("rgb", "flow", "motion", "frames", "times_s", "present")
-    return Streams(*(getattr(streams, name)[drop:] for name in names))
+def _rows(streams: Streams, rows: slice) -> Streams:
+    names = [name for name in Streams.__slots__ if getattr(streams, name) is not None]
+    return replace(streams, **{name: getattr(streams, name)[rows] for name in names})
 
 
-def _without_pictures(streams: Streams) -> Streams:
-    empty = np.zeros((len(streams), 3, 0, 0), np.uint8)
-    return Streams(
-        empty, empty[:, :2].astype(np.float16), streams.motion, streams.frames, streams.times_s, streams.present
-    )
+def _padded_input(
+    streams: Streams, grids: Sequence[Grid], config: BackboneConfig
+) -> tuple[Float32 | None, Float32 | None]:
+    """Scale the streams and fill up to a multiple of the longest stride: still pictures, no motion."""
+    rgb, flow = network_input(streams.rgb, streams.flow, config)
+    missing = -len(streams) % max(grid.stride for grid in grids)
+    if not missing:
+        return rgb, flow
+    fill = ((0, missing), (0, 0), (0, 0), (0, 0))
+    return None if rgb is None else np.pad(rgb, fill, mode="edge"), np.pad(flow, fill)
 
 
 def region_cells(landmarks: Float32, crop_px: int, cells: int) -> Float32:
