@@ -37,8 +37,9 @@ def build(*assignments: str) -> tuple[Network, Config]:
             nn.init.uniform_(module.running_var, 0.5, 2.0)
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias, std=0.1)
-    for attention in network.attention:
-        nn.init.normal_(attention.score.weight, std=0.1)
+    for name, parameter in network.attention.named_parameters():
+        assert name.endswith("score.weight")
+        nn.init.normal_(parameter, std=0.1)
     return network, config
 
 

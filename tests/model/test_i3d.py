@@ -101,7 +101,7 @@ def test_chunks_give_the_rows_of_the_long_pass(stem_stride: int, cuts: tuple[int
     with torch.no_grad():
         whole = network(video)
         chunks = []
-        for number, chunk in enumerate(video.split(cuts, dim=2), start=1):
+        for number, chunk in enumerate(torch.split(video, list(cuts), dim=2), start=1):
             past.last = number == len(cuts)
             chunks.append(network(chunk, past))
     for long, *parts in zip(whole, *chunks, strict=True):

@@ -59,7 +59,7 @@ def _pictures(network: Network, frames: int = 64, batch: int = 1) -> tuple[torch
 
 def _vectors(rows: int, batch: int = 1) -> list[torch.Tensor]:
     torch.manual_seed(2)
-    channels = _small().head.convs[0].in_channels
+    channels = Config().override(SMALL).network.channels
     return [torch.rand(batch, channels, -(-rows // 2**level)) for level in range(3)]
 
 

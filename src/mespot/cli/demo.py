@@ -9,7 +9,7 @@ import typer
 
 from mespot.cli.options import DeviceOption, check_device
 from mespot.cli.output import say
-from mespot.cli.spot import spot_one, tell
+from mespot.cli.spot import Wanted, spot_one, tell
 
 
 def demo(
@@ -26,6 +26,6 @@ def demo(
     prepare_folder(out)
     with resources.as_file(resources.files("mespot.assets") / "neutral_to_smile.mp4") as clip:
         name = free_name(clip, out, set())
-        spotting, files = spot_one(Spotter(device=device), clip, out, name, images_fps=None, png=True)
+        spotting, files = spot_one(Spotter(device=device), clip, out, name, Wanted())
     tell(spotting, files, as_json=False)
     say(f"Open {files[-1]} to see what was found.")

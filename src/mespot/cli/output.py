@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mespot.core.profile import Profile
     from mespot.core.spotting import Spotting
     from mespot.pipeline import Progress
 
@@ -79,6 +80,28 @@ def _lines(title: str) -> Report:
         last[progress.stage] = now
 
     return report
+
+
+def print_profile(profile: Profile, rows: int) -> None:
+    """Print where the time of one video went, to standard error."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    usage = profile.usage()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("stage")
+    for heading in ("seconds", "share", "CPU s", "calls", "ms a frame"):
+        table.add_column(heading, justify="right")
+    for stage in profile.table(rows):
+        numbers = (f"{stage.wall_s:.2f}", f"{stage.share:.0%}", f"{stage.cpu_s:.2f}", f"{stage.calls}")
+        table.add_row(stage.stage, *numbers, f"{stage.frame_ms:.2f}")
+    console = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=PLAIN_WIDTH)
+    console.print(table)
+    complain(
+        f"{rows} sampled frames in {usage.wall_s:.2f} s ({rows / usage.wall_s:.0f} a second), {usage.cpu_s:.2f} s of "
+        f"processor time on {usage.cores} cores, idle {usage.idle_share:.0%}; stages on several threads overlap"
+    )
 
 
 def print_expressions(spotting: Spotting) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ import typer
 from mespot.cli.failure import FAILED, report, sentence
 from mespot.cli.inputs import expand
 from mespot.cli.options import ConfigOption, DeviceOption, SetOption, WeightsOption, check_device, configured
-from mespot.cli.output import print_expressions, progress_of, say
+from mespot.cli.output import print_expressions, print_profile, progress_of, say
 
 if TYPE_CHECKING:
     from mespot.core.spotting import Spotting
@@ -42,6 +43,9 @@ def spot(
         bool, typer.Option("--json", help="Print one JSON object a video, and nothing else, to standard output.")
     ] = False,
     png: Annotated[bool, typer.Option(help="Draw the timeline with stills of each expression.")] = True,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Show where the time goes; write STEM.trace.json for chrome://tracing.")
+    ] = False,
 ) -> None:
     """Find the expressions in videos.
 
@@ -55,12 +59,20 @@ def spot(
     from mespot.pipeline import Spotter
 
     spotter = Spotter(weights, configure=configured(config, chosen), device=device)
-    raise typer.Exit(spot_all(spotter, paths, out, images_fps=images_fps, as_json=as_json, png=png))
+    wanted = Wanted(images_fps=images_fps, png=png, profile=profile)
+    raise typer.Exit(spot_all(spotter, paths, out, wanted, as_json=as_json))
 
 
-def spot_all(
-    spotter: Spotter, paths: Sequence[Path], out: Path, *, images_fps: float | None, as_json: bool, png: bool
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is made of every video: rate of a folder of images, the timeline with stills, the stage times."""
+
+    images_fps: float | None = None
+    png: bool = True
+    profile: bool = False
+
+
+def spot_all(spotter: Spotter, paths: Sequence[Path], out: Path, wanted: Wanted, *, as_json: bool) -> int:
     """Spot every video, go on where one fails, and return the exit status.
 
     Raises
@@ -73,12 +85,12 @@ def spot_all(
     prepare_folder(out)
     status = 0
     taken: set[str] = set()
-    for video in expand(paths, images=images_fps is not None):
+    for video in expand(paths, images=wanted.images_fps is not None):
         try:
             if isinstance(video, Exception):
                 raise video
             name = free_name(video, out, taken)
-            spotting, files = spot_one(spotter, video, out, name, images_fps=images_fps, png=png)
+            spotting, files = spot_one(spotter, video, out, name, wanted)
         except Exception as error:  # one bad file must not stop the batch
             report(error)
             status = FAILED
@@ -90,23 +102,29 @@ def spot_all(
     return status
 
 
-def spot_one(
-    spotter: Spotter, video: Path, out: Path, name: str, *, images_fps: float | None, png: bool
-) -> tuple[Spotting, list[Path]]:
-    """Spot one video and write its files; the picture, if any, is the last."""
-    from mespot.export.folder import write_results
+def spot_one(spotter: Spotter, video: Path, out: Path, name: str, wanted: Wanted) -> tuple[Spotting, list[Path]]:
+    """Spot one video and write its files; the picture, if any, is the third."""
+    from mespot.core.profile import NO_PROFILE, Profile
+    from mespot.export.folder import write_results, write_trace
     from mespot.export.timeline import still_frames
     from mespot.pipeline import Progress, stills
 
-    fps = images_fps if video.is_dir() else None
+    fps = wanted.images_fps if video.is_dir() else None
+    profile = Profile() if wanted.profile else NO_PROFILE
     with progress_of(video.name) as on_progress:
-        analysis = spotter.analyse(video, images_fps=fps, on_progress=on_progress)
+        analysis = spotter.analyse(video, images_fps=fps, on_progress=on_progress, profile=profile)
         pictures = None
-        if png:
+        if wanted.png:
             on_progress(Progress("pictures", 0, None))
-            frames = still_frames(analysis.spotting)
-            pictures = stills(analysis, frames, spotter.config) if frames else {}
-        return analysis.spotting, write_results(analysis.spotting, out, name, pictures)
+            with profile.span("pictures"):
+                frames = still_frames(analysis.spotting)
+                pictures = stills(analysis, frames, spotter.config) if frames else {}
+        with profile.span("write"):
+            files = write_results(analysis.spotting, out, name, pictures)
+    if isinstance(profile, Profile):
+        files.append(write_trace(profile.chrome_trace(), out, name))
+        print_profile(profile, rows=len(analysis.track))
+    return analysis.spotting, files
 
 
 def tell(spotting: Spotting, files: Sequence[Path], *, as_json: bool) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from mespot.core.atomic import whole_file
 from mespot.core.errors import SpottingError
 from mespot.core.spotting import Spotting
 from mespot.export.csv import write_csv
@@ -56,6 +60,14 @@ def write_results(spotting: Spotting, folder: Path, name: str, stills: Stills | 
     else:
         written.append(draw_timeline(spotting, stills, picture))
     return written
+
+
+def write_trace(trace: Mapping[str, Any], folder: Path, name: str) -> Path:
+    """Write the stage times of a run as ``NAME.trace.json``, which chrome://tracing and Perfetto open."""
+    path = folder / f"{name}.trace.json"
+    with whole_file(path) as part:
+        part.write_text(json.dumps(trace) + "\n", encoding="utf-8")
+    return path
 
 
 def free_name(video: Path, folder: Path, taken: set[str]) -> str:

@@ -31,7 +31,7 @@ def export_backbone(checkpoint: Checkpoint, out: Path) -> Path:
     Returns
     -------
     Path
-        The folder, with STREAM-next.xml and STREAM-last.xml (and .bin) for every stream, and `MANIFEST`.
+        The folder, with STREAM.xml and STREAM.bin for every stream, and `MANIFEST`.
 
     Raises
     ------
@@ -69,15 +69,11 @@ def _write(checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
     streams = {name: stream for name in ("rgb", "flow") if isinstance(stream := getattr(network, name), I3D)}
     models = []
     for name, stream in streams.items():
-        for last in (False, True):
-            graph = Graph(stream, config.input_px, last)
-            file = f"{name}-{'last' if last else 'next'}.xml"
-            # as trained: the shipped weights are stored in 16 bits, but batch norm is folded into them here
-            load_openvino().save_model(graph.build(), str(folder / file), compress_to_fp16=False)
-            held = [
-                {"channels": one.channels, "side": one.side, "rows_of_zeros_first": one.front} for one in graph.held
-            ]
-            models.append({"file": file, "stream": name, "last": last, "held": held})
+        graph = Graph(stream, config.input_px)
+        # as trained: the shipped weights are stored in 16 bits, but batch norm is folded into them here
+        load_openvino().save_model(graph.build(), str(folder / f"{name}.xml"), compress_to_fp16=False)
+        held = [{"channels": one.channels, "side": one.side, "rows_of_zeros_first": one.front} for one in graph.held]
+        models.append({"file": f"{name}.xml", "stream": name, "held": held})
     return {
         "weights": checkpoint.digest,
         "mespot": VERSION,
@@ -86,7 +82,8 @@ def _write(checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
         "flow_clip_px": config.flow_clip_px,
         "outputs": list(TAPS),
         "strides": list(map_strides(config.stem_stride)),
-        "held": "after the pictures come the held rows of every temporal layer, (1, channels, rows, side, side); the"
-        " outputs after the first three are those of the next chunk",
+        "last": "the second input, (1,) int64: 1 for the last chunk of a video, else 0",
+        "held": "the further inputs: rows of every temporal layer, (1, channels, rows, side, side); the outputs after"
+        " the first three are those for the next chunk",
         "models": models,
     }

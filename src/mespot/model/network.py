@@ -15,6 +15,10 @@ from mespot.model.head import Head, probabilities
 from mespot.model.i3d import I3D, Past, map_channels, map_strides
 from mespot.model.pyramid import LEVELS, NECKS, extend
 
+CONTEXT_ROWS = 32
+"""Rows of P7 on either side that a neck and the head can see. In BiFPN, on the way from P6 down to P3 and up to P7,
+these are five rows of every level (a kernel of 3 and a gate of 9), about 20 rows of P7 together."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outputs:
@@ -128,6 +132,11 @@ class Network(nn.Module):
     def forward(self, rgb: Tensor | None, flow: Tensor | None) -> Outputs:
         """Return logits and distances of every row for pictures, see `encode`."""
         return self.locate([vectors for vectors, _ in self.attend(rgb, flow)])
+
+    @property
+    def context_frames(self) -> int:
+        """Sampled frames on either side beyond which nothing changes what `locate` says, a multiple of all strides."""
+        return CONTEXT_ROWS * len(self.neck) * self.strides[-1]
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the (N, 2, L) probabilities of MaE and ME, in this order, for the logits of one level."""

@@ -93,30 +93,33 @@ class Graph:
         The stream; its weights are copied.
     side_px : int
         Side of the pictures.
-    last : bool
-        Whether the graph is for the last chunk of a video, after which come the zeros of SAME padding.
 
     Attributes
     ----------
     held : list of Held
-        One a temporal layer, in the order of the model's inputs (after the pictures) and outputs (after P3 to P5).
+        One a temporal layer, in the order of the model's inputs (after the first two) and outputs (after P3 to P5).
     """
 
     network: I3D
     side_px: int
-    last: bool
     held: list[Held] = field(default_factory=list)
     _inputs: list[Any] = field(default_factory=list)
     _kept: list[Any] = field(default_factory=list)
     _ops: Any = None
+    _last: Any = None
 
     def build(self) -> Any:
-        """Return the ``openvino.Model``: pictures (1, C, T, S, S) and held rows in; P3, P4, P5 and held rows out."""
+        """Return the ``openvino.Model``.
+
+        Its inputs are the pictures (1, C, T, S, S), whether they are the last of the video ((1,) int64, 0 or 1), and
+        the held rows; its outputs P3, P4, P5, and the held rows for the next chunk.
+        """
         openvino = load_openvino()
         self._ops = openvino.opset13
         channels = self.network.in_channels
         pictures = self._ops.parameter([1, channels, -1, self.side_px, self.side_px], np.float32)
-        self._inputs.append(pictures)
+        self._last = self._ops.parameter([1], np.int64)
+        self._inputs += [pictures, self._last]
         value, taps = _Value(pictures, channels, self.side_px), []
         for name, module in self.network.named_children():
             if isinstance(module, Unit3D):
@@ -138,9 +141,10 @@ class Graph:
         self._inputs.append(rows)
         self.held.append(Held(value.channels, value.side, front))
         parts = [rows, value.node]
-        if self.last and behind:
+        if behind:
             zeros = np.zeros((1, value.channels, behind, value.side, value.side), np.float32)
-            parts.append(self._ops.constant(zeros))
+            rows_behind = self._ops.multiply(self._last, self._ops.constant(np.array([behind], np.int64)))
+            parts.append(self._ops.slice(self._ops.constant(zeros), [0], rows_behind, [1], [2]))
         met = self._ops.concat(parts, 2)
         self._kept.append(self._rest(met, kernel, stride))
         return met
@@ -223,20 +227,19 @@ class Stream:
         }
         if threads is not None:
             self._settings["INFERENCE_NUM_THREADS"] = threads
-        self._core = load_openvino().Core()
-        self._compiled: dict[bool, tuple[Any, list[Held]]] = {}
+        self._compiled: tuple[Any, list[Held]] | None = None
 
     def begin(self) -> StreamPass:
         """Return a new pass over one video."""
         return StreamPass(self)
 
-    def request(self, last: bool) -> tuple[Any, list[Held]]:
-        """Return the compiled graph for the chunks of a video but the last, or for the last."""
-        if last not in self._compiled:
-            graph = Graph(self._network, self._side_px, last)
-            compiled = self._core.compile_model(graph.build(), "CPU", self._settings)
-            self._compiled[last] = (compiled.create_infer_request(), graph.held)
-        return self._compiled[last]
+    def request(self) -> tuple[Any, list[Held]]:
+        """Return the compiled graph, and what it holds between chunks."""
+        if self._compiled is None:
+            graph = Graph(self._network, self._side_px)
+            compiled = load_openvino().Core().compile_model(graph.build(), "CPU", self._settings)
+            self._compiled = compiled.create_infer_request(), graph.held
+        return self._compiled
 
 
 class StreamPass:
@@ -248,10 +251,11 @@ class StreamPass:
 
     def __call__(self, pictures: npt.NDArray[np.float32], last: bool) -> list[Float32]:
         """Return the next rows of P3, P4 and P5, (1, C, L, H, W), for the next (1, C, T, S, S) pictures."""
-        request, held = self._stream.request(last)
+        request, held = self._stream.request()
         if self._rows is None:
             self._rows = [np.zeros((1, one.channels, one.front, one.side, one.side), np.float32) for one in held]
-        results = request.infer([np.ascontiguousarray(pictures), *self._rows], share_inputs=True)
+        inputs = [np.ascontiguousarray(pictures), np.array([last], np.int64), *self._rows]
+        results = request.infer(inputs, share_inputs=True)
         values = [np.asarray(results[index]) for index in range(3 + len(held))]
         self._rows = values[3:]
         return values[:3]
