@@ -38,6 +38,7 @@ from mespot.vision.tracking import track_face
 
 FPS = 30
 SIDE_PX = 352
+EVERY = slice(None)
 FACE_CENTRE = (297.0, 195.0)
 CODECS = {"lossless": ("ffv1", 0), "h264 crf 18": ("libx264", 18), "h264 crf 23": ("libx264", 23)}
 Float64 = npt.NDArray[np.float64]
@@ -84,7 +85,7 @@ def tracked(matrices: Float64, sigma: float, codec: str, seed: int) -> Iterator[
 
 def eye_corner_transforms(track: FaceTrack, config: AlignConfig) -> Float64:
     """(T, 2, 3): the named peer, the outer eye corners of each frame alone brought to their places."""
-    right, left = (track.landmarks[:, point].astype(np.float64) for point in (RIGHT_EYE_OUTER, LEFT_EYE_OUTER))
+    right, left = (track.at(EVERY)[:, point].astype(np.float64) for point in (RIGHT_EYE_OUTER, LEFT_EYE_OUTER))
     ratio = config.face_width * config.crop_px / ((left - right) @ [1, 1j])
     linear = np.stack([np.stack([ratio.real, -ratio.imag], -1), np.stack([ratio.imag, ratio.real], -1)], -2)
     middle = (right + left) / 2
@@ -103,7 +104,7 @@ def motionless(frames: int, sigma: float, codec: str, seed: int) -> dict[str, fl
     still = head_path(frames, 0.0)
     with tracked(still, sigma, codec, seed) as (reader, track):
         times_s = reader.info.times_s[track.frames]
-        face = np.median(track.landmarks, axis=0).astype(np.float64)
+        face = np.median(track.at(EVERY), axis=0).astype(np.float64)
         steady = steady_transforms(track, times_s, config).matrices
         unsmoothed = steady_transforms(track, times_s, config.model_copy(update={"smoothing_s": 0.0})).matrices
         ways = {"steady": steady, "still points, not smoothed": unsmoothed}

@@ -8,8 +8,10 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,17 @@ import numba
 import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
+LAUNCHER = """
+import json, os, sys, time
+begin = time.perf_counter()
+child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(child, 0)
+wall = time.perf_counter() - begin
+unit = 1 if sys.platform == "darwin" else 1024
+facts = [wall, used.ru_utime + used.ru_stime, used.ru_maxrss * unit, os.waitstatus_to_exitcode(status)]
+open(sys.argv[1], "w").write(json.dumps(facts))
+"""
+"""A small process between us and the measured one: a child's peak begins at that of the process that started it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,60 @@ def alternate(
             call()
             seconds[name].append(clock() - begin)
     return {name: summarise(values) for name, values in seconds.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a piece of work took: seconds of the clock, of the processor (all threads), and the peak memory if known."""
+
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int | None = None
+
+    @property
+    def idle_share(self) -> float:
+        """Share of the cores' time in which they did nothing for this work."""
+        return 1 - self.cpu_s / (self.wall_s * cores())
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cpu_clock() -> float:
+    """Seconds of the processor of this process, its threads and its children that ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def measure(call: Callable[[], Any]) -> Use:
+    """Run the call once."""
+    cpu, begin = cpu_clock(), time.perf_counter()
+    call()
+    return Use(time.perf_counter() - begin, cpu_clock() - cpu)
+
+
+def measure_process(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Use:
+    """Run a command in a fresh process, its output discarded, and return its time and its peak of resident memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        facts, log = Path(folder, "facts.json"), Path(folder, "log.txt")
+        with log.open("wb") as output:
+            subprocess.run(
+                [sys.executable, "-I", "-S", "-c", LAUNCHER, str(facts), *command],
+                env={**os.environ, **(environment or {})},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=True,
+            )
+        wall_s, cpu_s, peak_bytes, status = json.loads(facts.read_text(encoding="ascii"))
+        if status:
+            raise RuntimeError(f"{' '.join(command)} ended with {status}: {log.read_text(errors='replace')[-2000:]}")
+    return Use(wall_s, cpu_s, peak_bytes)
+
+
+def mespot(*arguments: str) -> list[str]:
+    """Return the command line of ``mespot`` with the interpreter that runs this benchmark."""
+    return [sys.executable, "-m", "mespot", *arguments]
 
 
 def machine() -> dict[str, Any]:

@@ -13,15 +13,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from mespot import pipeline
 from mespot.config import Config
 from mespot.core.errors import CheckpointError, FaceError, VideoError
 from mespot.core.expression import Detection, Expression, Kind
+from mespot.core.signals import Features, Level
 from mespot.core.spotting import Spotting
 from mespot.data.table import load_table
-from mespot.pipeline import Analysis, Spotter, extract_streams, spot, stills
+from mespot.model.network import Network
+from mespot.pipeline import Analysis, Spotter, extract_streams, locate, spot, stills
 from mespot.vision.decode import VideoReader
 from mespot.vision.encode import VideoWriter
+from mespot.vision.regions import REGIONS
 from mespot.vision.streams import Streams
 
 MEDIA = Path(__file__).parent / "media"
@@ -191,3 +197,36 @@ def test_a_clip_of_ten_frames_is_too_short(smile_clip: Path, tmp_path: Path) -> 
             video.write(image)
     with pytest.raises(VideoError, match=r"short\.mp4: too short"):
         spot(path)
+
+
+@pytest.mark.parametrize("neck", ["bifpn", "panet", "fpn", "none"])
+def test_pyramid_and_head_do_not_depend_on_how_much_they_see_at_a_time(
+    neck: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    small = ["backbone.width=0.125", "backbone.streams=flow", "network.channels=16", "network.hidden=16"]
+    network = Network(Config().override([f"network.neck={neck}", *small])).eval()
+    for layer in (network.head.classify, network.head.regress):
+        nn.init.normal_(layer.weight)
+    frames, rng = 20 * 512 + 100, np.random.default_rng(0)
+    levels = [
+        Level(
+            rng.normal(size=(-(-frames // grid.stride), 16)).astype(np.float32),
+            np.ones((-(-frames // grid.stride), 1, 1), np.float32),
+            grid,
+        )
+        for grid in network.grids()[:3]
+    ]
+    features = Features(
+        tuple(levels),
+        np.arange(frames),
+        np.arange(frames) / 30,
+        np.ones(frames, np.bool_),
+        np.zeros((frames, len(REGIONS), 2), np.float32),
+        np.zeros((468, 2), np.float32),
+    )
+    whole = locate(features, network)
+    monkeypatch.setattr(pipeline, "LOCATED_FRAMES", 512)
+    for one, other in zip(locate(features, network), whole, strict=True):
+        for found, wanted in zip(one, other, strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)

@@ -109,6 +109,11 @@ class BackboneConfig(Section):
         "none", description="streams whose products OpenVINO makes in bfloat16; with weights measured to bear it"
     )
 
+    @property
+    def sees_rgb(self) -> bool:
+        """Whether the network sees pictures, and not their flow alone."""
+        return self.streams != "flow"
+
 
 class NetworkConfig(Section):
     """Attention, pyramid and head (paper, section III)."""
@@ -265,7 +270,8 @@ class Config(Section):
     def streams_digest(self) -> str:
         """Digest of the sections that decide crops and flow; cached streams belong to one such digest."""
         values = self.model_dump(by_alias=True, include={"face": True, "align": True, "flow": True})
-        return _digest(values | {"sampling_fps": self.decode.sampling_fps, "input_px": self.backbone.input_px})
+        seen = {"input_px": self.backbone.input_px, "rgb": self.backbone.sees_rgb}
+        return _digest(values | {"sampling_fps": self.decode.sampling_fps} | seen)
 
     def digest(self) -> str:
         """Digest of the whole resolved configuration."""

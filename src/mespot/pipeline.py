@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -17,8 +18,10 @@ import numpy.typing as npt
 import torch
 
 from mespot.config import Config
+from mespot.core.ahead import ahead
 from mespot.core.errors import VideoError
 from mespot.core.expression import Attention, Detection, Kind
+from mespot.core.profile import NO_PROFILE, Recorder
 from mespot.core.signals import FaceTrack, Features, Float32
 from mespot.core.spotting import Curves, Provenance, Spotting
 from mespot.core.timeline import interval_of
@@ -37,6 +40,8 @@ from mespot.vision.tracking import track_face
 
 SHORTEST_ROWS = 16
 """Fewer sampled frames than this (0.5 s at 30 per second) cannot hold an expression with its surroundings."""
+LOCATED_FRAMES = 16384
+"""Sampled frames that pyramid and head see at a time: a multiple of every stride; bounds memory alone."""
 HEAT_CELLS = 28
 """Side of the map of attended movement that goes with a detection."""
 RELIABLE_ME_FPS = 25.0
@@ -98,6 +103,7 @@ class Spotter:
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         self.network = self.checkpoint.network.to(self.device).eval()
         self.engine = choose_engine(self.network, self.config.backbone)
+        threading.Thread(target=self.engine.prepare, name="engine", daemon=True).start()
 
     def spot(
         self, path: Path | str, *, images_fps: float | None = None, on_progress: OnProgress | None = None
@@ -106,7 +112,12 @@ class Spotter:
         return self.analyse(path, images_fps=images_fps, on_progress=on_progress).spotting
 
     def analyse(
-        self, path: Path | str, *, images_fps: float | None = None, on_progress: OnProgress | None = None
+        self,
+        path: Path | str,
+        *,
+        images_fps: float | None = None,
+        on_progress: OnProgress | None = None,
+        profile: Recorder = NO_PROFILE,
     ) -> Analysis:
         """Find the expressions of the subject's face and keep what they were found from.
 
@@ -118,6 +129,8 @@ class Spotter:
             Frames per second of a folder of images.
         on_progress : callable, optional
             Receives `Progress` now and then.
+        profile : Recorder, optional
+            Receives the time of every stage.
 
         Raises
         ------
@@ -127,25 +140,40 @@ class Spotter:
         reader = VideoReader(Path(path), images_fps=images_fps)
         report = on_progress or (lambda _: None)
         rows = reader.expected_rows(self.config.decode.sampling_fps)
-        track = track_face(reader, self.config, lambda done: report(Progress("faces", done, rows)))
+        track = track_face(reader, self.config, lambda done: report(Progress("faces", done, rows)), profile)
         check_length(reader, track)
-        transforms = steady_transforms(track, reader.info.times_s[track.frames], self.config.align)
-        features = encode_features(
-            _counted(stream_chunks(reader, transforms, self.config), len(track), report),
-            self.engine.begin(),
-            self.network.grids()[:3],
-            self.config.backbone,
-            landmarks=typical_landmarks(transforms),
-        )
-        located = locate(features, self.network)
+        with profile.span("transforms"):
+            transforms = steady_transforms(track, reader.info.times_s[track.frames], self.config.align)
+        features = self._features(stream_chunks(reader, transforms, self.config, profile), transforms, report, profile)
+        with profile.span("locate"):
+            located = locate(features, self.network)
+            detections = _detections(located, features, self.network, self.config)
         spotting = Spotting(
             video=reader.info,
             face=self.config.face.subject,
-            detections=_detections(located, features, self.network, self.config),
+            detections=detections,
             curves=self._curves(located, features),
             provenance=self._provenance(reader, track),
         )
         return Analysis(spotting, reader, track, transforms, features)
+
+    def _features(
+        self, chunks: Iterator[Streams], transforms: CropTransforms, report: OnProgress, profile: Recorder
+    ) -> Features:
+        """Encode the streams of a video, the next chunk made while the network sees one."""
+        encode = self.engine.begin()
+
+        def timed(rgb: Float32 | None, flow: Float32 | None, last: bool) -> list[tuple[Float32, Float32]]:
+            with profile.span("network"):
+                return encode(rgb, flow, last)
+
+        return encode_features(
+            _counted(ahead(chunks, name="streams"), len(transforms), report),
+            timed,
+            self.network.grids()[:3],
+            self.config.backbone,
+            landmarks=typical_landmarks(transforms),
+        )
 
     def _curves(self, located: Sequence[Located], features: Features) -> Curves:
         mae, me = score_curves(located, self.network.grids(), len(features))
@@ -190,21 +218,40 @@ def load_default_weights() -> Checkpoint:
 
 
 def locate(features: Features, network: Network) -> list[Located]:
-    """Run pyramid and head once over a whole video.
+    """Run pyramid and head over a whole video, `LOCATED_FRAMES` at a time with all that these rows depend on.
 
     Returns
     -------
     list of ((2, L), (2, L))
         Per level the scores of MaE and ME, and the distances to start and stop in sampled frames.
     """
+    parts = [
+        _locate_rows(features, network, begin, min(begin + LOCATED_FRAMES, len(features)))
+        for begin in range(0, len(features), LOCATED_FRAMES)
+    ]
+    return [
+        (np.concatenate([scores for scores, _ in level], axis=1), np.concatenate([found for _, found in level], axis=1))
+        for level in zip(*parts, strict=True)
+    ]
+
+
+def _locate_rows(features: Features, network: Network, begin: int, stop: int) -> list[Located]:
+    """Locate sampled frames begin to stop; begin is a multiple of every stride."""
     device = next(network.parameters()).device
+    first = max(0, begin - network.context_frames)
+    last = min(len(features), stop + network.context_frames)
     with torch.inference_mode():
-        vectors = [torch.from_numpy(level.vectors.T.copy())[None].to(device) for level in features.levels]
-        outputs = network.locate(vectors)
-        return [
-            (network.probabilities(logits)[0].cpu().numpy(), distances[0].cpu().numpy())
-            for logits, distances in zip(outputs.logits, outputs.distances, strict=True)
+        vectors = [
+            torch.from_numpy(level.vectors[first // level.grid.stride : -(-last // level.grid.stride)].T.copy())
+            for level in features.levels
         ]
+        outputs = network.locate([level[None].to(device) for level in vectors])
+        located = []
+        for logits, distances, stride in zip(outputs.logits, outputs.distances, network.strides, strict=True):
+            rows = slice((begin - first) // stride, -(-(stop - first) // stride))
+            scores = network.probabilities(logits)[0, :, rows]
+            located.append((scores.cpu().numpy(), distances[0, :, rows].cpu().numpy()))
+        return located
 
 
 def detect(features: Features, network: Network, config: Config) -> tuple[Detection, ...]:
@@ -331,10 +378,12 @@ def stills(analysis: Analysis, frames: Sequence[int], config: Config) -> dict[in
     reader, track, transforms = analysis.reader, analysis.track, analysis.transforms
     nearest = {frame: int(np.abs(track.frames - frame).argmin()) for frame in frames}
     wanted, crops, row = set(nearest.values()), {}, 0
-    for chunk in reader.chunks(sampling_fps=config.decode.sampling_fps, chunk_frames=config.decode.chunk_frames):
-        for image in chunk.images:
-            if row in wanted:
-                picture = crop(image, transforms.matrices[row], config.align.crop_px)
-                crops[row] = picture.round().clip(0, 255).astype(np.uint8)
-            row += 1
+    for chunk in reader.chunks_ahead(config.decode):
+        for place in range(len(chunk)):
+            if row + place in wanted:
+                picture = crop(chunk.rgb(place), transforms.matrices[row + place], config.align.crop_px)
+                crops[row + place] = picture.round().clip(0, 255).astype(np.uint8)
+        row += len(chunk)
+        if len(crops) == len(wanted):
+            break
     return {frame: crops[row] for frame, row in nearest.items()}

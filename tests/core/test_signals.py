@@ -6,15 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mespot.core.signals import FaceTrack, Features, FlowField, Grid, Level
+from mespot.core.signals import FaceTrack, Features, FlowField, Grid, Level, PackedLandmarks
 
+SEEDS = st.integers(0, 99)
 FLAGS = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=30)
 
 
 def track(present: list[bool], starts: list[bool]) -> FaceTrack:
-    landmarks = np.zeros((len(present), 5, 2), np.float32)
-    landmarks[~np.array(present, bool)] = np.nan
-    return FaceTrack(np.arange(len(present)) * 3, landmarks, np.array(present, bool), np.array(starts, bool))
+    there = np.array(present, bool)
+    knots = np.flatnonzero(there)
+    landmarks = PackedLandmarks.pack(np.zeros((len(knots), 5, 2), np.float32))
+    return FaceTrack(np.arange(len(present)) * 3, there, np.array(starts, bool), knots, landmarks)
 
 
 @given(st.floats(-10, 10), st.integers(1, 64), st.integers(-500, 500))
@@ -47,15 +49,73 @@ def test_coverage_is_the_share_of_rows_with_the_face() -> None:
 
 
 def test_a_track_rejects_what_does_not_fit() -> None:
-    face = track([True, True], [True, False])
-    with pytest.raises(ValueError, match="landmarks"):
-        FaceTrack(face.frames, face.landmarks[:1], face.present, face.starts)
+    face = track([True, True, True], [True, False, False])
+    fields = {name: getattr(face, name) for name in ("frames", "present", "starts", "knots", "landmarks")}
+
+    def altered(**changes: object) -> None:
+        FaceTrack(**(fields | changes))
+
+    two = PackedLandmarks.pack(np.zeros((2, 5, 2), np.float32))
+    with pytest.raises(ValueError, match="knots, got 2"):
+        altered(landmarks=two)
     with pytest.raises(ValueError, match="present and starts"):
-        FaceTrack(face.frames, face.landmarks, face.present[:1], face.starts)
-    with pytest.raises(ValueError, match="increase strictly"):
-        FaceTrack(face.frames[::-1].copy(), face.landmarks, face.present, face.starts)
+        altered(present=face.present[:1])
+    with pytest.raises(ValueError, match="frames must increase strictly"):
+        altered(frames=face.frames[::-1].copy())
+    for knots in ([0, 0, 2], [-1, 1, 2], [0, 1, 3]):
+        with pytest.raises(ValueError, match="increase strictly within the 3 rows"):
+            altered(knots=np.array(knots))
+    altered(knots=np.array([0, 2]), landmarks=two)
+    with pytest.raises(ValueError, match="both ends of every stretch"):
+        altered(knots=np.array([0, 1]), landmarks=two)
+    with pytest.raises(ValueError, match="both ends of every stretch"):
+        altered(knots=np.array([0, 2]), landmarks=two, starts=np.array([True, False, True]))
+    with pytest.raises(ValueError, match="rows with the face"):
+        altered(present=np.array([True, False, True]), starts=np.array([True, False, True]))
+
+
+def test_between_knots_landmarks_go_along_lines_and_never_across_a_gap_or_a_cut() -> None:
+    present = np.array([True] * 5 + [False] * 2 + [True] * 5)
+    starts = np.zeros(12, bool)
+    starts[[0, 7, 9]] = True
+    knots = np.array([0, 4, 7, 8, 9, 11])
+    shape = np.random.default_rng(0).uniform(0, 100, (7, 2)).astype(np.float32)
+    offsets = np.array([0, 8, 100, 101, 500, 502], np.float32)
+    face = FaceTrack(np.arange(12), present, starts, knots, PackedLandmarks.pack(shape + offsets[:, None, None]))
+    along = np.array([0, 2, 4, 6, 8, np.nan, np.nan, 100, 101, 500, 501, 502], np.float32)
+    whole = face.at(slice(None))
+    assert whole.dtype == np.float32
+    np.testing.assert_allclose(whole, shape + along[:, None, None], atol=0.005)
+    some = np.array([10, 5, 3])
+    assert np.array_equal(face.at(some), whole[some], equal_nan=True)
+    assert np.array_equal(face.at(slice(2, 9)), whole[2:9], equal_nan=True)
+    assert face.at(slice(0, 0)).shape == (0, 7, 2)
+    nobody = track([False, False], [False, False])
+    assert np.isnan(nobody.at(slice(None))).all()
+
+
+@given(side=st.floats(1, 4000), x=st.floats(-2000, 6000), y=st.floats(-2000, 6000), count=st.integers(1, 5), seed=SEEDS)
+def test_packed_landmarks_are_true_to_a_share_of_the_face(
+    side: float, x: float, y: float, count: int, seed: int
+) -> None:
+    points = np.random.default_rng(seed).uniform(0, side, (count, 9, 2)) + np.array([x, y])
+    packed = PackedLandmarks.pack(points.astype(np.float32))
+    assert packed.values.nbytes * 2 == points.astype(np.float32).nbytes
+    np.testing.assert_allclose(packed.points(slice(None)), points, atol=side / 65532 + 1e-3)
+    joined = PackedLandmarks.join([packed, packed])
+    assert np.array_equal(joined.points(slice(count, None), [8, 2]), packed.points(slice(None))[:, [8, 2]])
+
+
+def test_packed_landmarks_reject_what_does_not_fit() -> None:
+    values, origins, units = np.zeros((2, 5, 2), np.int16), np.zeros((2, 2), np.float32), np.ones(2, np.float32)
     with pytest.raises(ValueError, match="NaN"):
-        FaceTrack(face.frames, np.full_like(face.landmarks, np.nan), face.present, face.starts)
+        PackedLandmarks.pack(np.full((1, 5, 2), np.nan, np.float32))
+    with pytest.raises(ValueError, match="int16"):
+        PackedLandmarks(values[..., 0], origins, units)
+    with pytest.raises(ValueError, match="for 2 pictures"):
+        PackedLandmarks(values, origins[:1], units)
+    with pytest.raises(ValueError, match="NaN"):
+        PackedLandmarks(values, origins, np.full_like(units, np.inf))
 
 
 @pytest.mark.parametrize("values", [np.zeros((2, 3, 4, 4), np.float32), np.zeros((2, 2, 4, 4), np.float64)])

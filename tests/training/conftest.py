@@ -45,9 +45,9 @@ def config() -> Config:
 
 @pytest.fixture
 def make_sample() -> MakeSample:
-    """Return a maker of videos with known expressions, alternately ME and MaE."""
+    """Return a maker of videos with known expressions, alternately ME and MaE, with pictures where asked for."""
 
-    def make(seed: int, frames: int = 300, step: int = 1) -> Sample:
+    def make(seed: int, frames: int = 300, step: int = 1, *, pictures: bool = False) -> Sample:
         rng = np.random.default_rng(seed)
         flow = rng.normal(0, 0.05, (frames, 2, SIDE, SIDE)).astype(np.float16)
         expressions: list[Expression] = []
@@ -61,7 +61,7 @@ def make_sample() -> MakeSample:
             expressions.append(Expression(Interval(step * at, step * (at + lasting)), kind))
             at += lasting + int(rng.integers(15, 40))
         streams = Streams(
-            rgb=rng.integers(0, 255, (frames, 3, SIDE, SIDE)).astype(np.uint8),
+            rgb=rng.integers(0, 255, (frames, 3, SIDE, SIDE)).astype(np.uint8) if pictures else None,
             flow=flow,
             motion=np.zeros((frames, 3, 2), np.float32),
             frames=step * np.arange(frames, dtype=np.int64),

@@ -54,8 +54,10 @@ def test_augmentation_stays_within_its_limits(sampler: WindowSampler, config: Co
     assert not any(place.flip or place.cut[0] for place in plain)
 
 
-def test_a_short_video_is_continued_by_its_last_picture_standing_still(sampler: WindowSampler) -> None:
-    window = sampler.cut(Place(sample=2, start=0, frames=64), GRIDS, LENGTHS)
+def test_a_short_video_is_continued_by_its_last_picture_standing_still(config: Config, make_sample: MakeSample) -> None:
+    sampler = WindowSampler([make_sample(2, frames=40, pictures=True)], config.training)
+    window = sampler.cut(Place(sample=0, start=0, frames=64), GRIDS, LENGTHS)
+    assert window.rgb is not None
     assert window.rgb.shape[0] == window.flow.shape[0] == 64
     assert (window.rgb[40:] == window.rgb[39]).all()
     assert not window.flow[40:].any()
@@ -112,6 +114,7 @@ def test_an_augmented_expansion_is_the_same_expansion(flip: bool, cut: float, le
 def test_a_flip_twice_is_no_flip_and_mirrors_the_pictures() -> None:
     rgb, flow = streams()
     flipped = augment(rgb, flow, Place(0, 0, 64, flip=True))
+    assert flipped[0] is not None
     torch.testing.assert_close(flipped[0], rgb.flip(-1))
     back = augment(*flipped, Place(0, 0, 64, flip=True))
     torch.testing.assert_close(back, (rgb, flow))
@@ -123,16 +126,32 @@ def test_the_gain_scales_the_flow_alone() -> None:
     torch.testing.assert_close(changed, (rgb, flow * 1.5))
 
 
-def test_training_sees_what_spotting_sees(sampler: WindowSampler) -> None:
+def test_training_sees_what_spotting_sees(config: Config, make_sample: MakeSample) -> None:
     backbone = BackboneConfig(flow_clip_px=1.5)
+    sampler = WindowSampler([make_sample(0, pictures=True)], config.training)
     window = sampler.cut(Place(sample=0, start=10, frames=64), GRIDS, LENGTHS)
     batch = collate([window, window], backbone, torch.device("cpu"))
     rgb, flow = network_input(window.rgb, window.flow, backbone)
+    assert batch.rgb is not None
+    assert rgb is not None
     torch.testing.assert_close(batch.rgb[1].transpose(0, 1), torch.from_numpy(rgb))
     torch.testing.assert_close(batch.flow[1].transpose(0, 1), torch.from_numpy(flow))
     assert batch.flow.abs().max() == 1
     assert [level.shape for level in batch.classes] == [(2, length) for length in LENGTHS]
     assert [level.shape for level in batch.distances] == [(2, length, 2) for length in LENGTHS]
+
+
+def test_a_network_that_sees_the_flow_alone_gets_no_pictures(config: Config, make_sample: MakeSample) -> None:
+    batches = []
+    for pictures in (False, True):
+        sampler = WindowSampler([make_sample(0, pictures=pictures)], config.training)
+        place = Place(sample=0, start=10, frames=64, cut=(0.1, 0.3, 0.7), flip=True, gain=1.2)
+        window = sampler.cut(place, GRIDS, LENGTHS)
+        assert (window.rgb is not None) == pictures
+        batches.append(collate([window], config.backbone, torch.device("cpu")))
+    assert batches[0].rgb is None
+    assert batches[1].rgb is None
+    assert batches[0].flow.shape == batches[1].flow.shape
 
 
 def test_a_frame_without_a_face_is_no_background(config: Config, make_sample: MakeSample) -> None:

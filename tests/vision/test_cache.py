@@ -10,16 +10,17 @@ import pytest
 
 from mespot.config import Config
 from mespot.vision.cache import cache_path, load_streams, save_streams, video_digest
-from mespot.vision.streams import Streams
 from mespot.vision.regions import REGIONS
+from mespot.vision.streams import Streams
 
 CONFIG = Config()
 
 
-def make_streams(rows: int = 5) -> Streams:
+def make_streams(rows: int = 5, *, pictures: bool = True) -> Streams:
     rng = np.random.default_rng(0)
     return Streams(
-        rgb=rng.integers(0, 255, (rows, 4, 4, 3), dtype=np.uint8).transpose(0, 3, 1, 2),  # not contiguous
+        # not contiguous
+        rgb=rng.integers(0, 255, (rows, 4, 4, 3), dtype=np.uint8).transpose(0, 3, 1, 2) if pictures else None,
         flow=rng.normal(size=(rows, 2, 4, 4)).astype(np.float16),
         motion=rng.normal(size=(rows, len(REGIONS), 2)).astype(np.float32),
         frames=np.arange(rows),
@@ -47,6 +48,15 @@ def test_streams_come_back_exactly(tmp_path: Path) -> None:
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(other, one)
     assert [file.name for file in path.parent.iterdir()] == ["a.safetensors"]
+
+
+def test_streams_without_pictures_come_back_without(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save_streams(make_streams(pictures=False), path)
+    again = load_streams(path)
+    assert again is not None
+    assert again.rgb is None
+    np.testing.assert_array_equal(again.flow, make_streams(pictures=False).flow)
 
 
 def test_missing_cut_and_foreign_files_are_not_used(tmp_path: Path) -> None:
@@ -95,5 +105,12 @@ def test_only_what_decides_the_streams_is_in_the_key(images: Path, tmp_path: Pat
         return cache_path(tmp_path, images, CONFIG.override(assignments))
 
     assert path("spotting.threshold_me=0.9", "decode.chunk_frames=3", "training.epochs=1") == path()
-    for assignment in ("flow.step=2", "align.crop_px=200", "decode.sampling_fps=25", "backbone.input_px=56"):
+    assert path('backbone.streams="rgb"') == path()  # both have pictures and the motion of the regions
+    for assignment in (
+        'backbone.streams="flow"',
+        "flow.step=2",
+        "align.crop_px=200",
+        "decode.sampling_fps=25",
+        "backbone.input_px=56",
+    ):
         assert path(assignment) != path()

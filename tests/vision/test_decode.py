@@ -17,8 +17,9 @@ import mespot.assets
 import mespot.vision.container as container_module
 import mespot.vision.decode as decode_module
 from mespot.core.errors import VideoError
-from mespot.vision.container import FilePass, Image
+from mespot.vision.container import FilePass
 from mespot.vision.decode import FrameChunk, VideoReader, sample_frames
+from mespot.vision.pictures import FrameShape, Image
 from synthetic import (
     BLUE,
     GREEN,
@@ -35,13 +36,23 @@ from synthetic import (
 )
 
 SMILE = Path(mespot.assets.__file__).parent / "neutral_to_smile.mp4"
+ROW_ARRAYS = ("frames", "pts", "times_s")
 TALK = Path(__file__).parents[1] / "media" / "smile_then_talk.mp4"
 
 
 def decode(path: Path, fps: float | None = None, *, images_fps: float | None = None, size: int = 1000) -> FrameChunk:
     """All sampled frames as one chunk."""
-    chunks = list(VideoReader(path, images_fps=images_fps).chunks(sampling_fps=fps, chunk_frames=size))
-    return FrameChunk(*(np.concatenate([getattr(c, name) for c in chunks]) for name in FrameChunk.__slots__))
+    return joined(list(VideoReader(path, images_fps=images_fps).chunks(sampling_fps=fps, chunk_frames=size)))
+
+
+def joined(chunks: list[FrameChunk]) -> FrameChunk:
+    numbers, pts, times_s = (np.concatenate([getattr(c, name) for c in chunks]) for name in ROW_ARRAYS)
+    return FrameChunk(numbers, pts, times_s, [picture for c in chunks for picture in c.pictures])
+
+
+def assert_alike(one: FrameChunk, other: FrameChunk) -> None:
+    for name in (*ROW_ARRAYS, "images"):
+        assert np.array_equal(getattr(one, name), getattr(other, name))
 
 
 def numbers(chunk: FrameChunk) -> list[int]:
@@ -77,18 +88,16 @@ def test_chunks_do_not_change_the_result(size: int, fps: float | None) -> None:
     reader = VideoReader(SMILE)
     whole, pieces = decode(SMILE, fps), list(reader.chunks(sampling_fps=fps, chunk_frames=size))
     assert all(len(piece) == size for piece in pieces[:-1])
-    for name in FrameChunk.__slots__:
-        assert np.array_equal(np.concatenate([getattr(piece, name) for piece in pieces]), getattr(whole, name))
+    assert_alike(joined(pieces), whole)
 
 
 def test_chunks_are_small_where_pictures_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = decode(SMILE, 12.0)
-    for most_bytes, rows in ((10 * whole.images[0].nbytes, 10), (1, 1)):
+    for most_bytes, rows in ((10 * whole.pictures[0].nbytes, 10), (1, 1)):
         monkeypatch.setattr(decode_module, "CHUNK_BYTES", most_bytes)
         pieces = list(VideoReader(SMILE).chunks(sampling_fps=12.0, chunk_frames=64))
         assert {len(piece) for piece in pieces[:-1]} == {rows}
-        for name in FrameChunk.__slots__:
-            assert np.array_equal(np.concatenate([getattr(piece, name) for piece in pieces]), getattr(whole, name))
+        assert_alike(joined(pieces), whole)
 
 
 @pytest.mark.parametrize(("source_fps", "fps"), [(25, 30), (40, 30), (200, 30), (30, 30)])
@@ -133,17 +142,20 @@ def test_the_sampled_frames_are_those_of_the_time_line(tmp_path: Path, source_fp
 
 def test_only_sampled_frames_are_converted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_video(tmp_path / "a.mp4", 38, fps=200)
-    converted: list[int | None] = []
-    convert = FilePass._convert
+    converted: list[av.VideoFrame] = []
+    convert = FrameShape.converted
 
-    def counted(self: FilePass, frame: av.VideoFrame) -> Image:
-        converted.append(frame.pts)
-        return convert(self, frame)
+    def counted(self: FrameShape, frame: av.VideoFrame, pixel_format: str) -> Image:
+        converted.append(frame)
+        return convert(self, frame, pixel_format)
 
-    monkeypatch.setattr(FilePass, "_convert", counted)
+    monkeypatch.setattr(FrameShape, "converted", counted)
     assert len(VideoReader(path).info) == 38
+    chunk = decode(path, 30)
+    assert len(chunk) == 7
     assert converted == []
-    assert len(decode(path, 30)) == len(converted) == 7
+    chunk.rgb(2)
+    assert [frame.pts for frame in converted] == [chunk.pts[2]]
 
 
 def test_variable_frame_rate_and_a_late_start_are_kept(tmp_path: Path) -> None:
@@ -452,11 +464,14 @@ def test_folders_that_are_no_video_are_refused(tmp_path: Path) -> None:
 def test_images_of_another_size_or_damaged_are_named(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "images", ["a1.png", "a2.png"])
     write_images(folder, ["a3.png"], width=32)
-    with pytest.raises(VideoError, match=r"a3.png: is 32 x 48 pixels, the first image 64 x 48"):
-        decode(folder, images_fps=30.0)
+    chunk = decode(folder, images_fps=30.0)
+    for convert in (chunk.rgb, chunk.grey):
+        with pytest.raises(VideoError, match=r"a3.png: is 32 x 48 pixels, the first image 64 x 48"):
+            convert(2)
     (folder / "a3.png").write_bytes(b"")
-    with pytest.raises(VideoError, match=r"a3.png: cannot be read as an image"):
-        decode(folder, images_fps=30.0)
+    for convert in (chunk.rgb, chunk.grey):
+        with pytest.raises(VideoError, match=r"a3.png: cannot be read as an image"):
+            convert(2)
 
 
 def test_numbers_of_images_may_be_large_but_not_beyond_64_bits(tmp_path: Path) -> None:
@@ -470,13 +485,11 @@ def test_numbers_of_images_may_be_large_but_not_beyond_64_bits(tmp_path: Path) -
 
 
 def test_a_chunk_checks_its_shapes() -> None:
-    rows, times_s, images = np.arange(2), np.zeros(2), np.zeros((2, 4, 4, 3), np.uint8)
-    assert len(FrameChunk(rows, rows, times_s, images)) == 2
-    for wrong in ((rows, rows[:1], times_s, images), (rows, rows, times_s, images[:1])):
+    rows, times_s, pictures = np.arange(2), np.zeros(2), decode(SMILE).pictures[:2]
+    assert len(FrameChunk(rows, rows, times_s, pictures)) == 2
+    for wrong in ((rows, rows[:1], times_s, pictures), (rows, rows, times_s, pictures[:1])):
         with pytest.raises(ValueError, match="must be"):
             FrameChunk(*wrong)
-    with pytest.raises(ValueError, match="uint8"):
-        FrameChunk(rows, rows, times_s, images.astype(np.float32))
     with pytest.raises(ValueError, match="at least 1"):
         next(VideoReader(SMILE).chunks(sampling_fps=None, chunk_frames=0))
 

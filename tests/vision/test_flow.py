@@ -123,7 +123,7 @@ def scratch(height: int, width: int) -> tuple[Any, Any, Any, int]:
     return image, state, work, -(-width // kernels.LANES) * kernels.LANES
 
 
-@given(st.integers(1, 40), st.integers(1, 70), st.integers(0, 2**32 - 1))
+@given(st.integers(2, 40), st.integers(1, 70), st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=30)
 def test_median_equals_opencv(height: int, width: int, seed: int) -> None:
     values = np.random.default_rng(seed).normal(size=(2, height, width)).astype(np.float32)
@@ -158,6 +158,41 @@ def test_warp_equals_opencv(spread_px: float) -> None:
         np.testing.assert_allclose(state["slope"][rows, k, columns], slope[k], atol=1e-3)
     rho = grey - slope[0] * flow[0] - slope[1] * flow[1] - first
     np.testing.assert_allclose(state["rho"][rows, columns], rho, atol=1e-2)
+
+
+def solver_state(face: Float32, height: int, width: int) -> tuple[Any, Any, int]:
+    first, second, _ = moved_pair(face, 1, 1, height=height, width=width)
+    image, state, work, padded = scratch(height, width)
+    kernels._prepare(second.astype(np.float32), image, height, width)
+    kernels._begin_level(state, work[0], np.zeros((2, height, width), np.float32), np.float32(0.3), padded)
+    kernels.warp(state, first.astype(np.float32), image, work[0], height, width, padded)
+    return state, work, padded
+
+
+@pytest.mark.parametrize(("height", "width"), [(2, 16), (9, 33), (40, 70)])
+def test_waves_of_iterations_equal_single_ones_to_the_last_bit(face: Float32, height: int, width: int) -> None:
+    steps = (np.float32(0.045), np.float32(0.25 / 0.3))
+    outcomes = []
+    for waves in ([1] * 8, [2, 4, 1, 1], [3, 3, 2], [4, 4]):
+        state, work, padded = solver_state(face, height, width)
+        errors = []
+        for count in waves:
+            kernels.iterate(state, work[0], count, height, width, padded, *steps)
+            errors.extend(work[0]["errors"][:count].tolist())
+        rows = slice(kernels.EDGE, kernels.EDGE + height)
+        outcomes.append((errors, *(state[name][rows].copy() for name in ("u", "px", "py"))))
+    assert np.abs(outcomes[0][1]).max() > 0.01
+    for errors, *planes in outcomes[1:]:
+        assert errors == outcomes[0][0]
+        for plane, expected in zip(planes, outcomes[0][1:], strict=True):
+            np.testing.assert_array_equal(plane, expected)
+
+
+@pytest.mark.parametrize(("ratio", "count"), [(0.9, 0), (1.0, 0), (1.01, 1), (1.5, 2), (2.5, 3), (100, 4)])
+def test_a_wave_ends_where_the_error_may_reach_the_limit(ratio: float, count: int) -> None:
+    limit = np.float32(2)
+    errors = np.array([1.2, 1, 0, 0], np.float32) * np.float32(ratio) * limit
+    assert kernels._next_wave.py_func(errors, 2, np.float32(np.inf), limit) == (count, errors[1])
 
 
 # Properties ----------------------------------------------------------------------------------------------------------

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from importlib.resources import as_file, files
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from mespot.config import AlignConfig
-from mespot.core.signals import FaceTrack
+from mespot.core.signals import FaceTrack, PackedLandmarks
 from mespot.vision.align import steady_transforms
 from mespot.vision.decode import VideoReader
+from mespot.vision.flow import subtract_nose_mean
 from mespot.vision.landmarks import find_landmarks
-from mespot.vision.regions import NOSE, REGIONS, region_masks, region_means
+from mespot.vision.regions import FACE, NOSE, REGIONS, face_flow, region_masks, region_means, region_spans
 
 SIDE = 224
 Points = npt.NDArray[np.float32]
@@ -26,7 +28,8 @@ def points() -> Points:
         image = next(VideoReader(path).chunks(sampling_fps=None, chunk_frames=1)).images[0]
     found = find_landmarks(image)
     assert found is not None
-    track = FaceTrack(np.arange(1), found[None], np.ones(1, np.bool_), np.ones(1, np.bool_))
+    there = np.ones(1, np.bool_)
+    track = FaceTrack(np.arange(1), there, there, np.arange(1), PackedLandmarks.pack(found[None]))
     points: Points = steady_transforms(track, np.zeros(1), AlignConfig()).landmarks(slice(1))[0]
     return points
 
@@ -98,3 +101,47 @@ def test_arrays_that_do_not_belong_together_are_rejected(points: Points) -> None
         region_means(np.zeros((2, 2, SIDE, SIDE), np.float32), points[None])
     with pytest.raises(ValueError, match="square crops"):
         region_means(np.zeros((1, 2, SIDE, 100), np.float32), points[None])
+
+
+def test_the_face_is_the_hull_of_all_landmarks_and_holds_every_region(points: Points) -> None:
+    spans = region_spans(points, SIDE)
+    columns = np.arange(SIDE)
+    face = (spans[FACE, :, :1] <= columns) & (columns < spans[FACE, :, 1:])
+    assert not (region_masks(points, SIDE) & ~face).any()
+    hull = cv2.convexHull(points)
+    distance = np.array([[cv2.pointPolygonTest(hull, (x, y), True) for x in range(SIDE)] for y in range(SIDE)])
+    assert face[distance >= 0].all()
+    assert not face[distance < -0.7072].any()  # a pixel that touches the hull is no further than half its diagonal
+
+
+@pytest.mark.parametrize("side", [SIDE, 112, 56, 60])
+@pytest.mark.parametrize(("mask_face", "remove_nose_mean"), [(True, True), (True, False), (False, True)])
+def test_face_flow_is_what_the_plain_steps_give(
+    points: Points, side: int, mask_face: bool, remove_nose_mean: bool
+) -> None:
+    flow = np.random.default_rng(1).normal(0.3, 1, (2, SIDE, SIDE)).astype(np.float32)
+    spans = region_spans(points, SIDE)
+    options = {"mask_face": mask_face, "remove_nose_mean": remove_nose_mean}
+    small, means = face_flow(flow, spans, 0.8, side, **options)
+    masks = region_masks(points, SIDE)
+    plain = flow * np.float32(0.8)
+    if remove_nose_mean:
+        plain = subtract_nose_mean(plain[None], masks[NOSE])[0]
+        assert not means[NOSE].any()
+    np.testing.assert_allclose(means, [plain[:, mask].mean(axis=1) for mask in masks], atol=1e-5)
+    if mask_face:
+        columns = np.arange(SIDE)
+        plain *= (spans[FACE, :, :1] <= columns) & (columns < spans[FACE, :, 1:])
+    by_opencv = np.stack([cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA) for plane in plain])
+    np.testing.assert_allclose(small, by_opencv, atol=1e-5)
+
+
+def test_a_face_partly_outside_the_crop_has_the_motion_of_what_is_inside(points: Points) -> None:
+    flow = np.full((2, SIDE, SIDE), 2, np.float32)
+    spans = region_spans(points + np.array([SIDE / 2, 0], np.float32), SIDE)
+    small, means = face_flow(flow, spans, 0.5, 56, mask_face=True, remove_nose_mean=False)
+    seen: npt.NDArray[np.bool_] = np.any(spans[:FACE, :, 0] < spans[:FACE, :, 1], axis=1)
+    assert 0 < seen.sum() < len(REGIONS)
+    np.testing.assert_allclose(means, np.repeat(seen[:, None], 2, axis=1).astype(np.float32), rtol=1e-6)
+    assert small.max() == pytest.approx(1)
+    assert not small[:, :, 0].any()

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mespot.vision.resample import compiled, warp
+from mespot.vision.resample import compiled, resized, warp
 
 Float64 = npt.NDArray[np.float64]
 
@@ -96,6 +96,74 @@ def test_fine_detail_does_not_alias_when_the_picture_shrinks() -> None:
     assert np.abs(small - 127.5).max() < 6
     naive = cv2.warpAffine(stripes, similarity(1 / 3, 0.1, 10, 0), (60, 60), flags=cv2.INTER_CUBIC)[10:-10, 20:-10]
     assert np.ptp(naive) > 200
+
+
+@pytest.mark.parametrize("scale", [1.4, 0.7, 0.3])
+def test_a_grey_picture_is_one_channel_of_a_coloured_one(scale: float) -> None:
+    source = np.random.default_rng(3).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    matrix = similarity(scale, 0.1, 3.3, -4.1)
+    coloured = warp(source, matrix, 50)
+    for channel in range(3):
+        assert np.array_equal(warp(source[:, :, channel], matrix, 50), coloured[:, :, channel])
+
+
+@pytest.mark.parametrize("degrees", [30, 44, 46, 90, 135, 180, -90])
+@pytest.mark.parametrize("scale", [1.5, 0.6])
+def test_pictures_may_be_turned_as_far_as_they_like(degrees: float, scale: float) -> None:
+    matrix = similarity(scale, math.radians(degrees), 0, 0)
+    matrix[:, 2] = [20, 20] - matrix[:, :2] @ [100, 80]
+    result = warp(sampled(waves, 200, 160), matrix, 40)
+    assert np.abs(result - truth(waves, matrix, 40)).max() < 3.5
+
+
+@settings(max_examples=40, deadline=None)
+@given(scale=st.floats(0.15, 2), angle=st.floats(-0.4, 0.4), x=st.floats(-1, 1), y=st.floats(-1, 1))
+def test_a_slope_does_not_move_with_the_fraction_of_its_position(
+    scale: float, angle: float, x: float, y: float
+) -> None:
+    """The weights have no first moment at any phase: a stretched kernel at the result's positions is off by .02 px."""
+    source = np.add.outer(np.arange(0, 120), np.arange(0, 120)).astype(np.uint8)  # one grey value a px, exactly
+    matrix = similarity(scale, angle, 0, 0)
+    matrix[:, 2] = [4, 4] - matrix[:, :2] @ [60 + x, 60 + y]
+    wanted = truth(lambda across, down: across + down, matrix, 8)
+    np.testing.assert_allclose(warp(source, matrix, 8) * scale, wanted * scale, atol=0.001 * max(1, scale))
+
+
+@pytest.mark.parametrize("reduction", [1.0, 1.3, 2.0, 3.3, 4.1])
+def test_a_crop_that_follows_a_texture_sees_it_stand_still(reduction: float) -> None:
+    rng = np.random.default_rng(5)
+    frequency, turned, phase = (
+        rng.uniform(0.01, 0.2, 30) / max(2, reduction),
+        rng.uniform(0, 7, 30),
+        rng.uniform(0, 7, 30),
+    )
+    side, middle = 48, 60 * reduction
+    y, x = np.mgrid[: int(2 * middle), : int(2 * middle)]
+
+    def follow(right: float, down: float) -> Float64:
+        """Crop a texture of waves that has moved, at the same place of the texture; unrounded, which is also motion."""
+        along = np.multiply.outer(np.cos(turned), x - right) + np.multiply.outer(np.sin(turned), y - down)
+        waved = np.sin(2 * np.pi * frequency[:, None, None] * along + phase[:, None, None])
+        matrix = similarity(1 / reduction, 0.05, 0, 0)
+        matrix[:, 2] = [side / 2] * 2 - matrix[:, :2] @ [middle + right, middle + down]
+        return warp((127.5 + 9 * waved.sum(axis=0)).astype(np.float32), matrix, side).astype(np.float64)
+
+    still = follow(0, 0)
+    down, across = np.gradient(still)
+    slopes = np.stack([across.ravel(), down.ravel()], axis=1)
+    for shift in ((0.5, 0.0), (0.0, 0.5), (0.31, 0.77)):
+        moved = np.linalg.lstsq(slopes, (follow(*shift) - still).ravel(), rcond=None)[0]
+        assert np.abs(moved).max() < 0.002
+
+
+def test_a_map_to_another_size_keeps_the_picture() -> None:
+    matrix = similarity(0.9, 0.1, -40, -20)
+    source = sampled(waves, 200, 160)
+    large = warp(source, matrix, 64)
+    small = warp(source, resized(matrix, 64, 32), 32)
+    averaged = large.reshape(32, 2, 32, 2, 3).mean(axis=(1, 3))
+    assert np.abs(small - averaged)[2:-2, 2:-2].max() < 5
+    np.testing.assert_array_equal(resized(matrix, 64, 64), matrix)
 
 
 def test_values_stay_in_range_beside_hard_edges() -> None:

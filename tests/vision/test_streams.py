@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mespot.config import BackboneConfig, Config
-from mespot.core.signals import FaceTrack
+from mespot.core.signals import FaceTrack, PackedLandmarks
+from mespot.vision import streams as streams_module
 from mespot.vision.align import CropTransforms, steady_transforms
 from mespot.vision.decode import VideoReader
 from mespot.vision.landmarks import find_landmarks
@@ -40,10 +42,10 @@ def transforms(reader: VideoReader) -> CropTransforms:
     rows = len(np.concatenate(frames))
     present = np.ones(rows, np.bool_)
     present[12:15] = False
-    landmarks = np.tile(face, (rows, 1, 1))
-    landmarks[~present] = np.nan
+    knots = np.flatnonzero(present)
+    landmarks = PackedLandmarks.pack(np.tile(face, (len(knots), 1, 1)))
     starts = present & ~np.concatenate([[False], present[:-1]])
-    track = FaceTrack(np.concatenate(frames), landmarks, present, starts)
+    track = FaceTrack(np.concatenate(frames), present, starts, knots, landmarks)
     return steady_transforms(track, reader.info.times_s[track.frames], SMALL.align)
 
 
@@ -65,7 +67,44 @@ def test_streams_do_not_depend_on_the_chunk(reader: VideoReader, transforms: Cro
         np.testing.assert_array_equal(getattr(pieces, name), getattr(whole, name))
 
 
+def test_streams_do_not_depend_on_the_number_of_threads(
+    reader: VideoReader, transforms: CropTransforms, streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams_module, "usable_cores", lambda: 5)
+    many = all_streams(reader, transforms)
+    for name in Streams.__slots__:
+        np.testing.assert_array_equal(getattr(many, name), getattr(streams, name))
+
+
+def test_a_network_that_sees_the_flow_alone_gets_the_same_flow_and_no_pictures(
+    reader: VideoReader, transforms: CropTransforms, streams: Streams
+) -> None:
+    alone = all_streams(reader, transforms, 'backbone.streams="flow"')
+    assert alone.rgb is None
+    np.testing.assert_array_equal(alone.flow, streams.flow)
+    np.testing.assert_array_equal(alone.motion, streams.motion)
+
+
+def test_between_measured_rows_the_regions_stay_as_they_were(
+    reader: VideoReader, transforms: CropTransforms, streams: Streams
+) -> None:
+    """Landmarks that drift far between two knots move the regions at the second knot, not before."""
+    track = transforms.track
+    knots = np.array([0, 8, 11, 15, len(track) - 1])
+    points = np.array(track.at(knots))
+    points[1] += 1000  # at row 8 the face is said to be elsewhere
+    moved = CropTransforms(
+        transforms.matrices, FaceTrack(track.frames, track.present, track.starts, knots, PackedLandmarks.pack(points))
+    )
+    shown = Streams.join(list(stream_chunks(reader, moved, SMALL.override(["decode.chunk_frames=3"]))))
+    same = [np.array_equal(one, other) for one, other in zip(shown.flow, streams.flow, strict=True)]
+    assert same == [not 8 <= row < 11 for row in range(len(streams))]
+    assert not shown.flow[8:11].any()
+
+
 def test_streams_show_the_face_and_move_where_it_moves(streams: Streams) -> None:
+    assert streams.rgb is not None
+    assert streams.rgb.dtype == np.uint8
     assert streams.rgb.shape == (len(streams), 3, 32, 32)
     assert streams.rgb.std() > 20
     moves = np.abs(streams.motion).max(axis=(1, 2)) > 0
@@ -80,7 +119,8 @@ def test_flow_over_two_rows_begins_two_rows_after_each_start(reader: VideoReader
 
 def test_flow_outside_the_face_is_zero(transforms: CropTransforms, streams: Streams) -> None:
     hull = cv2.convexHull(transforms.landmarks(slice(1))[0].round().astype(np.int32))
-    inside = cv2.fillConvexPoly(np.zeros((64, 64), np.uint8), hull, 1).reshape(32, 2, 32, 2).any(axis=(1, 3))
+    filled = cv2.dilate(cv2.fillConvexPoly(np.zeros((64, 64), np.uint8), hull, 1), np.ones((3, 3), np.uint8))
+    inside = np.asarray(filled.reshape(32, 2, 32, 2).any(axis=(1, 3)), np.bool_)
     assert 0.2 < inside.mean() < 0.9
     assert not streams.flow[:, :, ~inside].any()
     assert streams.flow[:, :, inside].any()
@@ -105,7 +145,7 @@ def test_a_velocity_is_the_same_number_at_every_frame_rate() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(
-    seconds=st.lists(st.floats(0.01, LONGEST_STEP / FPS), min_size=4, max_size=30),
+    seconds=st.lists(st.floats(0.01, 0.999 * LONGEST_STEP / FPS), min_size=4, max_size=30),
     step=st.sampled_from([1, 2, 4]),
     speed=st.floats(-5, 5),
 )
@@ -136,12 +176,39 @@ def test_the_network_sees_both_streams_between_minus_one_and_one() -> None:
     rgb = np.array([0, 51, 255], np.uint8)
     flow = np.array([-7.0, -2.0, -1.0, 0.0, 0.5, 2.0, 100.0], np.float16)
     pictures, motion = network_input(rgb, flow, config)
+    assert pictures is not None
     assert pictures.dtype == motion.dtype == np.float32
     assert pictures == pytest.approx([-1, -0.6, 1])
     assert motion.tolist() == [-1, -1, -0.5, 0, 0.25, 1, 1]
+    assert flow[0] == -7
+    assert network_input(None, flow, config)[0] is None
+
+
+def random_streams(rows: int) -> Streams:
+    rng = np.random.default_rng(rows)
+    return Streams(
+        rgb=rng.integers(0, 256, (rows, 3, 2, 2), dtype=np.uint8),
+        flow=rng.normal(0, 10, (rows, 2, 2, 2)).astype(np.float32),
+        motion=rng.normal(size=(rows, len(REGIONS), 2)).astype(np.float32),
+        frames=np.arange(rows) * 2,
+        times_s=np.arange(rows) / FPS,
+        present=np.ones(rows, np.bool_),
+    )
 
 
 def test_streams_check_their_shapes() -> None:
     good = random_streams(4)
-    with pytest.raises(ValueError, match="streams of 4 rows"):
-        Streams(good.rgb, good.flow[:3], good.motion, good.frames, good.times_s, good.present)
+    for wrong in ({"flow": good.flow[:3]}, {"rgb": np.zeros((4, 3, 5, 5), np.uint8)}, {"motion": good.motion[:2]}):
+        with pytest.raises(ValueError, match="streams of 4 rows"):
+            replace(good, **wrong)
+
+
+@pytest.mark.parametrize("pictures", [True, False])
+def test_joined_parts_follow_each_other(pictures: bool) -> None:
+    parts = [random_streams(rows) if pictures else replace(random_streams(rows), rgb=None) for rows in (4, 3)]
+    whole = Streams.join(parts)
+    assert len(whole) == 7
+    assert (whole.rgb is not None) == pictures
+    np.testing.assert_array_equal(whole.flow[4:], parts[1].flow)
+    with pytest.raises(ValueError, match="some parts have pictures"):
+        Streams.join([random_streams(4), replace(random_streams(3), rgb=None)])

@@ -19,6 +19,7 @@ from mespot.vision.tracking import track_face
 
 MEDIA = Path(__file__).parents[1] / "media"
 Images = npt.NDArray[np.uint8]
+EVERY = slice(None)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def follow(folder: Path, images: Images, **face: object) -> FaceTrack:
 
 
 def middle(track: FaceTrack) -> npt.NDArray[np.float32]:
-    mean: npt.NDArray[np.float32] = track.landmarks[track.present].mean(axis=(0, 1))
+    mean: npt.NDArray[np.float32] = track.at(track.knots).mean(axis=(0, 1))
     return mean
 
 
@@ -56,9 +57,10 @@ def test_the_bundled_clip_shows_its_face_throughout() -> None:
     assert track.coverage == 1
     assert np.flatnonzero(track.starts).tolist() == [0]
     assert done == [64, 72]
-    steps = np.linalg.norm(np.diff(track.landmarks, axis=0), axis=2)
+    points = track.at(EVERY)
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=2)
     assert steps.mean() < 3  # the head moves, but the points do not jump
-    assert np.linalg.norm(track.landmarks[0, 33] - track.landmarks[0, 263]) == pytest.approx(100, abs=6)
+    assert np.linalg.norm(points[0, 33] - points[0, 263]) == pytest.approx(100, abs=6)
 
 
 def test_the_second_clip_shows_its_face_throughout() -> None:
@@ -70,9 +72,61 @@ def test_the_second_clip_shows_its_face_throughout() -> None:
 def test_the_result_does_not_depend_on_the_chunks() -> None:
     with as_file(files("mespot.assets").joinpath("neutral_to_smile.mp4")) as path:
         one = track_face(VideoReader(path), Config())
-        other = track_face(VideoReader(path), Config().override(["decode.chunk_frames=7"]))
-    assert np.array_equal(one.landmarks, other.landmarks)
+        others = [track_face(VideoReader(path), Config().override([f"decode.chunk_frames={n}"])) for n in (1, 7)]
+    for other in others:
+        _alike(one, other)
+
+
+def _alike(one: FaceTrack, other: FaceTrack) -> None:
+    assert np.array_equal(one.knots, other.knots)
+    assert np.array_equal(one.at(EVERY), other.at(EVERY))
     assert np.array_equal(one.frames, other.frames)
+
+
+def test_a_calm_face_is_measured_in_every_third_frame_and_at_the_ends(tmp_path: Path, clip: Images) -> None:
+    images = clip[[0] * 20]
+    few = follow(tmp_path, images)
+    assert few.knots.tolist() == [0, 3, 6, 9, 12, 15, 18, 19]
+    assert few.coverage == 1
+    each = follow(tmp_path, images, landmarks_every=1)
+    assert each.knots.tolist() == list(range(20))
+    assert np.abs(few.at(EVERY) - each.at(EVERY)).max() < 0.3
+
+
+def test_landmarks_between_the_measured_ones_are_near_what_would_be_measured() -> None:
+    path = MEDIA / "smile_then_talk.mp4"
+    few, each = (track_face(VideoReader(path), Config().override([f"face.landmarks_every={n}"])) for n in (3, 1))
+    assert len(few.knots) < 0.6 * len(each.knots)
+    eyes = np.linalg.norm(each.at(EVERY)[:, 33] - each.at(EVERY)[:, 263], axis=1).mean()
+    apart = np.linalg.norm(few.at(EVERY) - each.at(EVERY), axis=2) / eyes
+    assert apart.mean() < 0.01
+    assert np.quantile(apart, 0.99) < 0.06
+
+
+def test_a_quick_face_is_measured_in_every_frame(tmp_path: Path, clip: Images) -> None:
+    images = np.stack([np.roll(clip[0], 6 * max(0, min(row, 20) - 8), axis=1) for row in range(27)])
+    track = follow(tmp_path, images)
+    assert track.coverage == 1
+    assert set(range(10, 19)) <= set(track.knots.tolist())
+    assert not {1, 2, 4, 5, 25} & set(track.knots.tolist())
+    moved = track.at(EVERY)[:, 4, 0] - track.at(slice(1))[0, 4, 0]
+    assert np.abs(moved - [6 * max(0, min(row, 20) - 8) for row in range(27)]).max() < 5  # a start between two
+
+
+@pytest.mark.parametrize("gone", [(10, 11), (16, 18)])
+def test_a_gap_between_two_measured_frames_is_found(tmp_path: Path, clip: Images, gone: tuple[int, int]) -> None:
+    images = clip[[0] * 24]
+    hidden = slice(*gone)
+    images[hidden, 60:320, 100:300] = 15  # something dark before the face alone
+    track = follow(tmp_path, images)
+    assert np.flatnonzero(~track.present).tolist() == list(range(*gone))
+
+
+def test_a_face_that_comes_between_two_searched_frames_is_present_from_its_first(tmp_path: Path, clip: Images) -> None:
+    images = np.concatenate([wall(clip)[:44], clip[[0] * 10], wall(clip)[:3]])
+    images[44:54] = (images[44:54] // 2) + (wall(clip)[:10] // 2)  # no cut: the picture changes little
+    track = follow(tmp_path, images, least_coverage=0.1, cut_threshold=0.9)
+    assert np.flatnonzero(track.present).tolist() == list(range(44, 54))
 
 
 def test_a_face_that_goes_and_comes_back_is_the_same_person(tmp_path: Path, clip: Images) -> None:
@@ -81,7 +135,7 @@ def test_a_face_that_goes_and_comes_back_is_the_same_person(tmp_path: Path, clip
     track = follow(tmp_path, images)
     assert [(stretch.start, stretch.stop) for stretch in track.stretches()] == [(0, 16), (29, 48)]
     assert np.flatnonzero(track.starts).tolist() == [0, 29]
-    assert np.isnan(track.landmarks[16:29]).all()
+    assert np.isnan(track.at(slice(16, 29))).all()
 
 
 def test_a_cut_begins_a_stretch_and_an_overlapping_face_goes_on(tmp_path: Path, clip: Images) -> None:

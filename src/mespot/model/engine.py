@@ -32,6 +32,9 @@ class Engine(Protocol):
     name: str
     """With version and precision, for the record."""
 
+    def prepare(self) -> None:
+        """Do what only the first video would wait for; from any thread."""
+
     def begin(self) -> Encode:
         """Return what encodes one video, chunk by chunk."""
 
@@ -43,6 +46,9 @@ class TorchEngine:
         self._network = network
         self._device = next(network.parameters()).device
         self.name = f"torch {torch.__version__} float32 on {self._device.type}"
+
+    def prepare(self) -> None:
+        """Do nothing: there is nothing to compile."""
 
     def begin(self) -> Encode:
         """Return what encodes one video, chunk by chunk."""
@@ -82,6 +88,11 @@ class OpenVinoEngine:
         }
         precision = ", ".join(f"{name} {'bfloat16' if name in narrow else 'float32'}" for name in self._streams)
         self.name = f"openvino {load_openvino().__version__.split('-')[0]} {precision}"
+
+    def prepare(self) -> None:
+        """Compile the streams."""
+        for stream in self._streams.values():
+            stream.request()
 
     def begin(self) -> Encode:
         """Return what encodes one video, chunk by chunk."""

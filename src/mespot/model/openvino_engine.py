@@ -7,6 +7,7 @@ temporal layer keeps between the chunks of a video are inputs and outputs of it 
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -228,6 +229,7 @@ class Stream:
         if threads is not None:
             self._settings["INFERENCE_NUM_THREADS"] = threads
         self._compiled: tuple[Any, list[Held]] | None = None
+        self._lock = threading.Lock()
 
     def begin(self) -> StreamPass:
         """Return a new pass over one video."""
@@ -235,11 +237,12 @@ class Stream:
 
     def request(self) -> tuple[Any, list[Held]]:
         """Return the compiled graph, and what it holds between chunks."""
-        if self._compiled is None:
-            graph = Graph(self._network, self._side_px)
-            compiled = load_openvino().Core().compile_model(graph.build(), "CPU", self._settings)
-            self._compiled = compiled.create_infer_request(), graph.held
-        return self._compiled
+        with self._lock:
+            if self._compiled is None:
+                graph = Graph(self._network, self._side_px)
+                compiled = load_openvino().Core().compile_model(graph.build(), "CPU", self._settings)
+                self._compiled = compiled.create_infer_request(), graph.held
+            return self._compiled
 
 
 class StreamPass:

@@ -102,8 +102,8 @@ class Window:
 
     Parameters
     ----------
-    rgb : (T, 3, S, S) uint8
-        Short videos are continued by their last picture.
+    rgb : (T, 3, S, S) uint8, optional
+        Short videos are continued by their last picture; None where the video's streams have no pictures.
     flow : (T, 2, S, S) float32 or float16
         Short videos are continued by zeros.
     targets : tuple of Target
@@ -112,7 +112,7 @@ class Window:
         Where it came from.
     """
 
-    rgb: npt.NDArray[np.uint8]
+    rgb: npt.NDArray[np.uint8] | None
     flow: npt.NDArray[np.floating]
     targets: tuple[Target, ...]
     place: Place
@@ -212,7 +212,7 @@ class WindowSampler:
             shown = np.vstack([shown, [self._paste(flow, paste) for paste in place.pasted]])
             kinds = np.append(kinds, [self.samples[paste.sample].kinds[paste.expression] for paste in place.pasted])
         return Window(
-            rgb=np.pad(streams.rgb[rows], padding, mode="edge"),
+            rgb=None if streams.rgb is None else np.pad(streams.rgb[rows], padding, mode="edge"),
             flow=flow,
             targets=assign(shown, kinds, grids, lengths, valid),
             place=place,
@@ -229,8 +229,8 @@ class Batch:
 
     Parameters
     ----------
-    rgb : (N, 3, T, S, S) float32
-        In [-1, 1].
+    rgb : (N, 3, T, S, S) float32, optional
+        In [-1, 1]; None for a network that sees the flow alone.
     flow : (N, 2, T, S, S) float32
         In [-1, 1].
     classes : tuple of (N, L) int64
@@ -239,7 +239,7 @@ class Batch:
         Per level, sampled frames.
     """
 
-    rgb: Tensor
+    rgb: Tensor | None
     flow: Tensor
     classes: tuple[Tensor, ...]
     distances: tuple[Tensor, ...]
@@ -252,44 +252,50 @@ def collate(windows: Sequence[Window], backbone: BackboneConfig, device: torch.d
     """
     pictures, flows = [], []
     for window in windows:
-        rgb = torch.from_numpy(window.rgb).to(device, non_blocking=True)
+        rgb = None
+        if backbone.sees_rgb and window.rgb is not None:
+            rgb = torch.from_numpy(window.rgb).to(device, non_blocking=True).float() / 127.5 - 1.0
         flow = torch.from_numpy(window.flow).to(device, non_blocking=True)
-        rgb, flow = augment(rgb.float() / 127.5 - 1.0, flow.float(), window.place)
+        rgb, flow = augment(rgb, flow.float(), window.place)
+        if rgb is not None:
+            pictures.append(rgb.transpose(0, 1))
         limit = backbone.flow_clip_px
-        pictures.append(rgb.transpose(0, 1))
         flows.append((flow.clamp(-limit, limit) / limit).transpose(0, 1))
     levels = range(len(windows[0].targets))
     classes = [np.stack([window.targets[level].classes for window in windows]) for level in levels]
     distances = [np.stack([window.targets[level].distances for window in windows]) for level in levels]
     return Batch(
-        torch.stack(pictures),
+        torch.stack(pictures) if pictures else None,
         torch.stack(flows),
         tuple(torch.from_numpy(level).to(device) for level in classes),
         tuple(torch.from_numpy(level).to(device) for level in distances),
     )
 
 
-def augment(rgb: Tensor, flow: Tensor, place: Place) -> tuple[Tensor, Tensor]:
+def augment(rgb: Tensor | None, flow: Tensor, place: Place) -> tuple[Tensor | None, Tensor]:
     """Return both streams cropped, resized back, flipped and with the flow's gain.
 
     Parameters
     ----------
-    rgb : (T, 3, S, S) float32
-        Pictures.
+    rgb : (T, 3, S, S) float32, optional
+        Pictures; none stay none.
     flow : (T, 2, S, S) float32
         Flow in px: a crop that is enlarged by a factor moves faster by it; a flip negates the horizontal component.
     place : Place
         The same change for all frames.
     """
-    side = rgb.shape[-1]
+    side = flow.shape[-1]
     smaller = side - round(place.cut[0] * side)
     if smaller != side:
         left, top = (round(share * (side - smaller)) for share in place.cut[1:])
         box = (..., slice(top, top + smaller), slice(left, left + smaller))
-        rgb = functional.interpolate(rgb[box], size=(side, side), mode="bilinear", align_corners=False)
-        flow = functional.interpolate(flow[box], size=(side, side), mode="bilinear", align_corners=False)
-        flow = flow * (side / smaller)
+        rgb = None if rgb is None else _enlarged(rgb[box], side)
+        flow = _enlarged(flow[box], side) * (side / smaller)
     if place.flip:
-        rgb, flow = rgb.flip(-1), flow.flip(-1)
+        rgb, flow = None if rgb is None else rgb.flip(-1), flow.flip(-1)
         flow = flow * flow.new_tensor([-1.0, 1.0])[:, None, None]
     return rgb, flow * place.gain
+
+
+def _enlarged(pictures: Tensor, side: int) -> Tensor:
+    return functional.interpolate(pictures, size=(side, side), mode="bilinear", align_corners=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mespot.config import AlignConfig
-from mespot.core.signals import FaceTrack, Float32
+from mespot.core.signals import FaceTrack, Float32, PackedLandmarks
 from mespot.vision.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from mespot.vision.resample import compiled, warp
 
@@ -29,8 +29,8 @@ _SCALE_SLOWNESS = 4.0
 """A changing scale is smoothed this much longer than the position."""
 _SCALE_CHANGE = 0.15
 """Relative change of the smoothed scale, within a stretch, above which the crop follows it."""
-_BLOCK_ROWS = 1024
-"""Rows whose poses are fitted at a time: bounds memory, changes no result."""
+_BLOCK_KNOTS = 1024
+"""Knots whose poses are fitted at a time: bounds memory, changes no result."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,15 +56,19 @@ class CropTransforms:
     def __len__(self) -> int:
         return len(self.matrices)
 
-    def landmarks(self, rows: slice | npt.NDArray[np.intp]) -> Float32:
+    @property
+    def knots(self) -> npt.NDArray[np.int64]:
+        """(M,) rows in which the face was measured: between them its landmarks go along straight lines."""
+        return self.track.knots
+
+    def landmarks(self, rows: slice | npt.NDArray[np.integer]) -> Float32:
         """Return the track's landmarks of N rows in crop px, (N, K, 2) float32; NaN where the face is absent.
 
-        They are made at each call: those of a whole video would double the track's memory.
+        They are made at each call: those of a whole video would be many times the track's memory.
         """
         linear, offset = self.matrices[rows, :, :2], self.matrices[rows, None, :, 2]
-        points = self.track.landmarks[rows] @ linear.transpose(0, 2, 1) + offset
-        points[~self.track.present[rows]] = np.nan
-        return points.astype(np.float32)
+        points: Float32 = (self.track.at(rows) @ linear.transpose(0, 2, 1) + offset).astype(np.float32)
+        return points
 
 
 def steady_transforms(track: FaceTrack, times_s: Float64, config: AlignConfig) -> CropTransforms:
@@ -73,7 +77,7 @@ def steady_transforms(track: FaceTrack, times_s: Float64, config: AlignConfig) -
     Parameters
     ----------
     track : FaceTrack
-        Landmarks of T sampled frames.
+        The face in T sampled frames.
     times_s : (T,) float64
         Presentation time of the rows, s; need not be evenly spaced.
     config : AlignConfig
@@ -91,22 +95,24 @@ def steady_transforms(track: FaceTrack, times_s: Float64, config: AlignConfig) -
 
     Notes
     -----
-    Each stretch of the track is treated alone. A similarity is fitted per frame, with Huber weights,
-    between the median shape of the stretch's `STILL_POINTS` and those of the frame. Position and angle
-    are then smoothed by local linear regression with Gaussian weights over time (Cleveland 1979,
+    Each stretch of the track is treated alone. A similarity is fitted per knot, with Huber weights,
+    between the median shape of the stretch's `STILL_POINTS` and those of the knot. Position and angle
+    at the time of each row then follow by local linear regression with Gaussian weights over time (Cleveland 1979,
     doi:10.2307/2286407): on an even grid this is the zero-phase Gaussian, and a steady drift passes
-    unbent, also at the ends and through uneven time stamps. The scale is the stretch's median, so that it
-    adds no motion; only where the face comes nearer or moves away by more than 15 % (smoothed four times
+    unbent, also at the ends, between knots and through uneven time stamps. The scale is the stretch's median, so
+    that it adds no motion; only where the face comes nearer or moves away by more than 15 % (smoothed four times
     as long) does the crop follow.
 
-    Beyond the track, 48 bytes a row are kept; at most 0.8 kB a row are held meanwhile.
+    Beyond the track, 48 bytes a row are kept; at most 0.2 kB a row and 0.7 kB a knot are held meanwhile.
     """
     rows = len(track)
     if times_s.shape != (rows,):
         raise ValueError(f"times_s must be ({rows},), got {times_s.shape}")
     matrices = np.tile(np.eye(2, 3), (rows, 1, 1))
     for stretch in track.stretches():
-        matrices[stretch] = _stretch_transforms(track.landmarks[stretch], times_s[stretch], config)
+        first, last = np.searchsorted(track.knots, [stretch.start, stretch.stop])
+        poses = _Poses.fit(track.landmarks, slice(int(first), int(last)), config)
+        matrices[stretch] = poses.transforms(times_s[track.knots[first:last]], times_s[stretch], config)
     present = np.flatnonzero(track.present)
     if len(present):
         matrices = matrices[_nearest(present, rows)]
@@ -133,39 +139,42 @@ def crop(image: npt.NDArray[np.uint8], matrix: Float64, side_px: int) -> Float32
     return warp(image, matrix, side_px)
 
 
-def smooth(values: Float64, times_s: Float64, sigma_s: float) -> Float64:
+def smooth(values: Float64, times_s: Float64, sigma_s: float, at_s: Float64 | None = None) -> Float64:
     """Return signals smoothed over time: at each time, the line fitted with Gaussian weights around it.
 
     Parameters
     ----------
-    values : (T, N) float64
+    values : (M, N) float64
         Signals, one a column.
-    times_s : (T,) float64
-        Increasing times, s.
+    times_s : (M,) float64
+        Increasing times of the values, s.
     sigma_s : float
         Standard deviation of the weights, s; 0 changes nothing.
+    at_s : (T,) float64, optional
+        Increasing times of the result, s, within the times of the values; without them these are taken.
 
     Returns
     -------
     (T, N) float64
-        Linear signals come back as they are.
+        Linear signals come back as they are. Where there is nothing to fit a line to, values are interpolated.
     """
-    result = values.copy()
+    at = times_s if at_s is None else at_s
+    result = np.column_stack([np.interp(at, times_s, column) for column in values.T])
     if sigma_s > 0 and len(values) > 1:
-        _local_lines(values, times_s, sigma_s, result)
+        _local_lines(values, times_s, sigma_s, at, result)
     return result
 
 
 @compiled
-def _local_lines(values: Any, times_s: Any, sigma_s: float, result: Any) -> None:
-    rows, columns = values.shape
+def _local_lines(values: Any, times_s: Any, sigma_s: float, at_s: Any, result: Any) -> None:
+    count, columns = values.shape
     first = last = 0
     reach = 6 * sigma_s  # weights beyond are below 1e-7
-    for row in range(rows):
-        now = times_s[row]
-        while times_s[first] < now - reach:
+    for row in range(len(at_s)):
+        now = at_s[row]
+        while first < count and times_s[first] < now - reach:
             first += 1
-        while last < rows and times_s[last] <= now + reach:
+        while last < count and times_s[last] <= now + reach:
             last += 1
         s0 = s1 = s2 = 0.0
         for other in range(first, last):
@@ -185,36 +194,49 @@ def _local_lines(values: Any, times_s: Any, sigma_s: float, result: Any) -> None
             result[row, column] = total / spread
 
 
-def _stretch_transforms(points: Float32, times_s: Float64, config: AlignConfig) -> Float64:
-    """(T, 2, 3) transforms of a stretch's (T, K, 2) landmarks."""
-    shape = _canonical_shape(points, config)
-    pose = np.empty((len(points), 4))  # crop px -> source px
-    for block in _blocks(len(points)):
-        pose[block] = _fit(shape, points[block, STILL_POINTS].astype(np.float64))
-    angle = np.unwrap(np.arctan2(pose[:, 1], pose[:, 0]))
-    log_scale = np.log(np.hypot(pose[:, 0], pose[:, 1]))
-    # the place of the shape's own middle is what the landmarks measure best, whatever the angle
-    middle = _apply(pose, shape.mean(axis=0, keepdims=True))[:, 0]
-    moving = smooth(np.column_stack([middle, angle]), times_s, config.smoothing_s)
-    log_scale = _steady_scale(log_scale, times_s, config.smoothing_s)
-    return _inverse_poses(moving, log_scale, shape.mean(axis=0))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Poses:
+    """Of a stretch: the (P, 2) still points' shape in crop px, and the (M, 4) similarities from it to the source."""
+
+    shape: Float64
+    fitted: Float64
+
+    @classmethod
+    def fit(cls, landmarks: PackedLandmarks, knots: slice, config: AlignConfig) -> _Poses:
+        shape = _canonical_shape(landmarks, knots, config)
+        return cls(shape, np.concatenate([_fit(shape, points) for points in _blocks(landmarks, knots, STILL_POINTS)]))
+
+    def transforms(self, knots_s: Float64, times_s: Float64, config: AlignConfig) -> Float64:
+        """(T, 2, 3) smoothed transforms at each of the stretch's times, from the poses at the times of the knots."""
+        angle = np.unwrap(np.arctan2(self.fitted[:, 1], self.fitted[:, 0]))
+        log_scale = np.log(np.hypot(self.fitted[:, 0], self.fitted[:, 1]))
+        # the place of the shape's own middle is what the landmarks measure best, whatever the angle
+        middle = _apply(self.fitted, self.shape.mean(axis=0, keepdims=True))[:, 0]
+        moving = smooth(np.column_stack([middle, angle]), knots_s, config.smoothing_s, times_s)
+        log_scale = _steady_scale(log_scale, knots_s, config.smoothing_s, times_s)
+        return _inverse_poses(moving, log_scale, self.shape.mean(axis=0))
 
 
-def _blocks(rows: int) -> Iterator[slice]:
-    return (slice(begin, min(begin + _BLOCK_ROWS, rows)) for begin in range(0, rows, _BLOCK_ROWS))
+def _blocks(landmarks: PackedLandmarks, knots: slice, which: Sequence[int]) -> Iterator[Float64]:
+    """Yield some of the landmarks of a run of knots, (N, P, 2) float64, some knots at a time."""
+    for begin in range(knots.start, knots.stop, _BLOCK_KNOTS):
+        yield landmarks.points(slice(begin, min(begin + _BLOCK_KNOTS, knots.stop)), which).astype(np.float64)
 
 
-def _canonical_shape(points: Float32, config: AlignConfig) -> Float64:
+def _canonical_shape(landmarks: PackedLandmarks, knots: slice, config: AlignConfig) -> Float64:
     """(P, 2) median shape of the still points, in crop px."""
     middle, height = (config.crop_px - 1) / 2, _EYE_LINE * (config.crop_px - 1)
     half = config.face_width * config.crop_px / 2
     corners = np.array([[[middle - half, height], [middle + half, height]]])
     wanted = [*STILL_POINTS, RIGHT_EYE_OUTER, LEFT_EYE_OUTER]
-    one = points[len(points) // 2, wanted].astype(np.float64)
+    central = (knots.start + knots.stop) // 2
+    one = next(_blocks(landmarks, slice(central, central + 1), wanted))[0]
     upright = _apply(_fit(one[-2:], corners), one[:-2])[0]  # a median is taken along the crop's own axes
-    aligned = np.empty((len(wanted), 2, len(points)))
-    for block in _blocks(len(points)):
-        every = points[block, wanted].astype(np.float64)
+    aligned = np.empty((len(wanted), 2, knots.stop - knots.start))
+    done = 0
+    for every in _blocks(landmarks, knots, wanted):
+        block = slice(done, done + len(every))
+        done = block.stop
         a, b, x, y = _fit(upright, every[:, :-2]).T[..., None]
         across, down, size = every[..., 0] - x, every[..., 1] - y, a * a + b * b
         aligned[:, 0, block] = ((a * across + b * down) / size).T
@@ -255,11 +277,11 @@ def _apply(poses: Float64, points: Float64) -> Float64:
     return np.stack([a * across - b * down + x, b * across + a * down + y], axis=-1)
 
 
-def _steady_scale(log_scale: Float64, times_s: Float64, smoothing_s: float) -> Float64:
-    slow = smooth(log_scale[:, None], times_s, _SCALE_SLOWNESS * smoothing_s)[:, 0]
+def _steady_scale(log_scale: Float64, knots_s: Float64, smoothing_s: float, times_s: Float64) -> Float64:
+    slow = smooth(log_scale[:, None], knots_s, _SCALE_SLOWNESS * smoothing_s, times_s)[:, 0]
     if np.ptp(slow) > np.log1p(_SCALE_CHANGE):
         return slow
-    return np.full_like(log_scale, np.median(log_scale))
+    return np.full_like(slow, np.median(log_scale))
 
 
 def _inverse_poses(moving: Float64, log_scale: Float64, middle: Float64) -> Float64:

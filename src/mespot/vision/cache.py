@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -14,9 +15,8 @@ from mespot.config import Config
 from mespot.vision.decode import image_files
 from mespot.vision.streams import Streams
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 """Raised whenever the same video and configuration give other streams."""
-_NAMES = ("rgb", "flow", "motion", "frames", "times_s", "present")
 
 
 def video_digest(path: Path) -> str:
@@ -43,7 +43,8 @@ def cache_path(folder: Path, video: Path, config: Config, *, images_fps: float |
 def save_streams(streams: Streams, path: Path) -> None:
     """Write atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {name: np.ascontiguousarray(getattr(streams, name)) for name in _NAMES}
+    found = {name: getattr(streams, name) for name in Streams.__slots__}
+    arrays = {name: np.ascontiguousarray(array) for name, array in found.items() if array is not None}
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     save_file(arrays, temporary)
     temporary.replace(path)
@@ -52,7 +53,7 @@ def save_streams(streams: Streams, path: Path) -> None:
 def load_streams(path: Path) -> Streams | None:
     """Read what `save_streams` wrote; None where there is nothing usable, so that it is made again."""
     try:
-        arrays = load_file(path)
-        return Streams(**{name: arrays[name] for name in _NAMES})
-    except (OSError, SafetensorError, KeyError, ValueError):
+        arrays: dict[str, Any] = load_file(path)
+        return Streams(**{"rgb": None, **arrays})
+    except (OSError, SafetensorError, TypeError, ValueError):
         return None

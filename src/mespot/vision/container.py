@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 import av
-import numpy as np
-import numpy.typing as npt
 from av.container import InputContainer
 from av.format import Flags
 from av.stream import Disposition
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from mespot.core.errors import VideoError
-
-Image = npt.NDArray[np.uint8]
+from mespot.vision.pictures import FramePicture, FrameShape, Picture
 
 FALLBACK_FPS = Fraction(25)
 """Assumed where a file states no rate; used only to repair time stamps and to estimate lengths."""
@@ -35,10 +31,10 @@ WIDEST_PIXEL = 4
 
 
 class Shown(NamedTuple):
-    """A frame that a viewer shows: its time stamp, and its (H, W, 3) RGB picture when asked for."""
+    """A frame that a viewer shows: its time stamp and its picture, not yet converted."""
 
     pts: int
-    image: Callable[[], Image]
+    picture: Picture
 
 
 def open_container(path: Path) -> tuple[InputContainer, VideoStream]:
@@ -93,10 +89,6 @@ class FilePass:
         Estimate of the number of frames from the container's header.
     expected_s : float or None
         Estimate of how long the video lasts, s, from the same.
-    rotation : int
-        Clockwise degrees applied; known after the first frame.
-    size_px : tuple of int
-        Width and height as shown; known after the first frame.
     repaired : int
         Time stamps that were missing or not increasing, so far.
     skipped_packets : int
@@ -125,23 +117,30 @@ class FilePass:
         self._container, self._stream = open_container(path)
         self._stream.thread_type = "AUTO"
         self._aspect = _pixel_aspect(self._stream)
-        self._reformatter = VideoReformatter()
-        self._coded_px = (0, 0)
+        self._shape = FrameShape((0, 0), 0)
         self._coded_stamps: deque[int | None] | None = deque() if self._container.format.name == "avi" else None
         self._rate = self._stream.guessed_rate or self._stream.average_rate or FALLBACK_FPS
         self.time_base = Fraction(self._stream.time_base or 1 / FALLBACK_FPS)
         self._nominal_step = max(1, round(1 / (self._rate * self.time_base)))
         self.expected_frames = self._estimate_frames()
         self.expected_s = self._estimate_duration_s()
-        self.rotation = 0
-        self.size_px = (0, 0)
         self.repaired = 0
         self.skipped_packets = 0
         self.broke_off = False
         self._stated_s = self._stated_duration_s()
 
+    @property
+    def rotation(self) -> int:
+        """Clockwise degrees applied; known after the first frame."""
+        return self._shape.rotation
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height as shown; known after the first frame."""
+        return self._shape.size_px
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; pictures taken before can still be converted."""
         self._container.close()
 
     def __iter__(self) -> Iterator[Shown]:
@@ -152,9 +151,9 @@ class FilePass:
             if previous is None:
                 origin = pts if origin_is_arbitrary else 0
                 first = pts
-                self._fix_size(frame)
+                self._shape = self._first_shape(frame)
             previous = pts
-            yield Shown(pts - origin, lambda frame=frame: self._convert(frame))  # type: ignore[misc]
+            yield Shown(pts - origin, FramePicture(frame, self._shape))
         if previous is not None and self._stated_s is not None:
             missing_s = self._stated_s - (previous - first) * float(self.time_base)
             self.broke_off |= missing_s > max(LEAST_MISSING_S, LEAST_MISSING_SHARE * self._stated_s)
@@ -196,32 +195,13 @@ class FilePass:
         self.repaired += 1
         return previous + self._nominal_step
 
-    def _fix_size(self, frame: av.VideoFrame) -> None:
+    def _first_shape(self, frame: av.VideoFrame) -> FrameShape:
         width, height = frame.width, frame.height
         if self._aspect >= 1:
             width = round(width * self._aspect)
         else:
             height = round(height / self._aspect)
-        self._coded_px = (width, height)
-        self.rotation = -90 * round(frame.rotation / 90) % 360
-        self.size_px = (height, width) if self.rotation % 180 else (width, height)
-
-    def _convert(self, frame: av.VideoFrame) -> Image:
-        width, height = self._coded_px
-        resized = (frame.width, frame.height) != self._coded_px
-        picture = self._reformatter.reformat(
-            frame,
-            width,
-            height,
-            "rgb24",
-            src_colorspace=frame.colorspace,
-            dst_colorspace=Colorspace.DEFAULT,
-            src_color_range=_color_range(frame),
-            dst_color_range=ColorRange.JPEG,
-            interpolation=Interpolation.BICUBIC if resized else Interpolation.BILINEAR,
-        )
-        image: Image = np.asarray(picture.to_ndarray(), dtype=np.uint8)
-        return np.rot90(image, -self.rotation // 90)
+        return FrameShape((width, height), -90 * round(frame.rotation / 90) % 360)
 
     def _stated_duration_s(self) -> float | None:
         if self._stream.duration:
@@ -250,9 +230,3 @@ class FilePass:
 def _pixel_aspect(stream: VideoStream) -> Fraction:
     aspect = Fraction(stream.sample_aspect_ratio or 1)
     return aspect if Fraction(1, WIDEST_PIXEL) <= aspect <= WIDEST_PIXEL else Fraction(1)
-
-
-def _color_range(frame: av.VideoFrame) -> ColorRange | None:
-    if frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG:
-        return ColorRange.JPEG
-    return ColorRange.MPEG if frame.color_range == ColorRange.MPEG else None

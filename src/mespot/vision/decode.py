@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from mespot.config import DecodeConfig
+from mespot.core.ahead import ahead
 from mespot.core.errors import VideoError
+from mespot.core.profile import NO_PROFILE, Recorder
 from mespot.core.video import FloatArray, IntArray, VideoInfo
-from mespot.vision.container import FilePass, Image, Shown
+from mespot.vision.container import FilePass, Shown
+from mespot.vision.pictures import Image, Picture
 from mespot.vision.sampling import KEEP_STEP, Sampler, sample_frames
 
 __all__ = ["FrameChunk", "VideoReader", "sample_frames"]
@@ -25,15 +27,15 @@ __all__ = ["FrameChunk", "VideoReader", "sample_frames"]
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 LEAST_FRAMES = 2
 """Motion needs a pair of frames."""
-CHUNK_BYTES = 128 << 20
-"""Most memory of a chunk's pictures, if more than one: the consumer holds one chunk while the next is filled."""
+CHUNK_BYTES = 64 << 20
+"""Most memory of a chunk's pictures as decoded, if more than one: the consumer holds one while the next is filled."""
 LARGEST_NUMBER = 2**63 - 1
 """Largest number of an image: time stamps have 64 bits."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FrameChunk:
-    """Sampled frames that follow each other.
+    """Sampled frames that follow each other, kept as they were decoded.
 
     Parameters
     ----------
@@ -43,14 +45,19 @@ class FrameChunk:
         Presentation time stamps in units of the video's time base.
     times_s : (N,) float64
         Presentation times in seconds.
-    images : (N, H, W, 3) uint8
-        RGB pictures, upright, with square pixels.
+    pictures : sequence of Picture
+        N pictures, upright, with square pixels, of one size.
+
+    Notes
+    -----
+    Every call of `rgb`, `grey` and `images` converts anew and keeps nothing; a frame that nobody asks for costs
+    its decoding alone. Different threads may convert at the same time.
     """
 
     frames: IntArray
     pts: IntArray
     times_s: FloatArray
-    images: npt.NDArray[np.uint8]
+    pictures: Sequence[Picture]
 
     def __post_init__(self) -> None:
         rows = len(self.frames)
@@ -59,13 +66,52 @@ class FrameChunk:
                 f"frames, pts and times_s must be ({rows},), got {self.frames.shape}, {self.pts.shape}, "
                 f"{self.times_s.shape}"
             )
-        if self.images.ndim != 4 or self.images.shape[0] != rows or self.images.shape[3] != 3:
-            raise ValueError(f"images must be ({rows}, H, W, 3), got {self.images.shape}")
-        if self.images.dtype != np.uint8:
-            raise ValueError(f"images must be uint8, got {self.images.dtype}")
+        if len(self.pictures) != rows:
+            raise ValueError(f"pictures must be {rows}, got {len(self.pictures)}")
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def rgb(self, row: int) -> Image:
+        """Convert a row's picture to colour.
+
+        Returns
+        -------
+        (H, W, 3) uint8
+            RGB, full range; writable, rows may be padded (not C-contiguous).
+
+        Raises
+        ------
+        VideoError
+            An image of a folder is damaged or of another size than the first.
+        """
+        return self.pictures[row].rgb()
+
+    def grey(self, row: int) -> Image:
+        """Convert a row's picture to grey.
+
+        Returns
+        -------
+        (H, W) uint8
+            Luma, 0 black to 255 white, by the video's own colour matrix (an RGB source: BT.601), of the size of
+            `rgb`; writable, rows may be padded.
+
+        Raises
+        ------
+        VideoError
+            As `rgb`.
+        """
+        return self.pictures[row].grey()
+
+    @property
+    def images(self) -> Image:
+        """All pictures in colour, (N, H, W, 3) uint8, C-contiguous: twice the memory of the chunk or more."""
+        first = self.rgb(0)
+        images = np.empty((len(self), *first.shape), np.uint8)
+        images[0] = first
+        for row in range(1, len(self)):
+            images[row] = self.rgb(row)
+        return images
 
 
 class _Pass(Protocol):
@@ -74,12 +120,14 @@ class _Pass(Protocol):
     time_base: Fraction
     expected_frames: int | None
     expected_s: float | None
-    rotation: int
-    size_px: tuple[int, int]
     repaired: int
     skipped_packets: int
     broke_off: bool
 
+    @property
+    def rotation(self) -> int: ...
+    @property
+    def size_px(self) -> tuple[int, int]: ...
     def __iter__(self) -> Iterator[Shown]: ...
     def close(self) -> None: ...
 
@@ -104,8 +152,8 @@ class VideoReader:
     -----
     Time is the presentation time stamp, never a frame count divided by a rate. Frames, numbers and times do
     not depend on ``chunk_frames`` nor on earlier passes. A chunk holds at most ``chunk_frames`` pictures, and
-    fewer where they would exceed 128 MiB. How files are read (edit lists, repairs, rotation, pixel aspect) is stated at
-    `mespot.vision.container.FilePass`.
+    fewer where they would exceed 64 MiB as decoded. How files are read (edit lists, repairs, rotation, pixel
+    aspect) is stated at `mespot.vision.container.FilePass`.
 
     In a folder the number is the last one in each name; the first image is at 0 s whatever its number, and
     missing numbers are gaps in time.
@@ -177,25 +225,28 @@ class VideoReader:
         Raises
         ------
         VideoError
-            No frame, or fewer than 2, could be decoded; an image of a folder is damaged or of another size.
+            No frame, or fewer than 2, could be decoded; the first image of a folder is damaged.
         """
         if chunk_frames < 1:
             raise ValueError(f"a chunk holds at least 1 frame, got {chunk_frames}")
         sampler, source = Sampler(sampling_fps), self._start_pass()
-        numbers, stamps, images = array("q"), array("q"), np.empty((0, 0, 0, 3), np.uint8)
+        numbers, stamps, pictures, held = array("q"), array("q"), list[Picture](), 0
         for number, shown in _sampled(self._shown(source), sampler, float(source.time_base)):
-            if not numbers:
-                width, height = source.size_px
-                most = min(chunk_frames, max(1, CHUNK_BYTES // (3 * width * height)))
-                images = np.empty((most, height, width, 3), np.uint8)
-            images[len(numbers)] = shown.image()
             numbers.append(number)
             stamps.append(shown.pts)
-            if len(numbers) == len(images):
-                yield _chunk(numbers, stamps, images, source.time_base)
-                numbers, stamps = array("q"), array("q")
-        if numbers:
-            yield _chunk(numbers, stamps, images[: len(numbers)], source.time_base)
+            pictures.append(shown.picture)
+            nbytes = shown.picture.nbytes
+            held += nbytes
+            if len(pictures) == chunk_frames or held + nbytes > CHUNK_BYTES:
+                yield _chunk(numbers, stamps, pictures, source.time_base)
+                numbers, stamps, pictures, held = array("q"), array("q"), [], 0
+        if pictures:
+            yield _chunk(numbers, stamps, pictures, source.time_base)
+
+    def chunks_ahead(self, config: DecodeConfig, profile: Recorder = NO_PROFILE) -> Iterator[FrameChunk]:
+        """Yield what `chunks` does, the next one decoded while one is used; its time belongs to the stage "decode"."""
+        chunks = self.chunks(sampling_fps=config.sampling_fps, chunk_frames=config.chunk_frames)
+        return ahead(profile.wrap("decode", chunks), name="decode")
 
     def _start_pass(self) -> _Pass:
         return FilePass(self._path) if self._rate is None else _FolderPass(self._path, self._rate)
@@ -240,9 +291,9 @@ def _sampled(shown: Iterator[Shown], sampler: Sampler, unit_s: float) -> Iterato
         yield number, waiting
 
 
-def _chunk(numbers: array[int], stamps: array[int], images: Image, time_base: Fraction) -> FrameChunk:
+def _chunk(numbers: array[int], stamps: array[int], pictures: list[Picture], time_base: Fraction) -> FrameChunk:
     pts = np.array(stamps, dtype=np.int64)
-    return FrameChunk(np.array(numbers, dtype=np.int64), pts, (pts * float(time_base)).astype(np.float64), images)
+    return FrameChunk(np.array(numbers, dtype=np.int64), pts, (pts * float(time_base)).astype(np.float64), pictures)
 
 
 def _images_rate(folder: Path, images_fps: float | None) -> Fraction:
@@ -252,6 +303,31 @@ def _images_rate(folder: Path, images_fps: float | None) -> Fraction:
     if rate <= 0:
         raise VideoError(f"{folder}: a rate of {images_fps} images per second is not possible; state a positive one.")
     return rate
+
+
+@dataclass(frozen=True, slots=True)
+class _FilePicture:
+    """An image file, read at every call; it holds no memory before."""
+
+    path: Path
+    size_px: tuple[int, int]
+    nbytes: int = 0
+
+    def rgb(self) -> Image:
+        return self._read(cv2.IMREAD_COLOR_RGB)
+
+    def grey(self) -> Image:
+        return self._read(cv2.IMREAD_GRAYSCALE)
+
+    def _read(self, mode: int) -> Image:
+        image = _read_image(self.path, mode)
+        height, width = image.shape[:2]
+        if (width, height) != self.size_px:
+            raise VideoError(
+                f"{self.path}: is {width} x {height} pixels, the first image "
+                f"{self.size_px[0]} x {self.size_px[1]}; give images of one size."
+            )
+        return image
 
 
 class _FolderPass:
@@ -271,18 +347,10 @@ class _FolderPass:
 
     def __iter__(self) -> Iterator[Shown]:
         start = self._images[0][0]
-        height, width = _read_image(self._images[0][1]).shape[:2]
+        height, width = _read_image(self._images[0][1], cv2.IMREAD_COLOR_RGB).shape[:2]
         self.size_px = (width, height)
         for number, path in self._images:
-            yield Shown(number - start, partial(self._image, path))
-
-    def _image(self, path: Path) -> Image:
-        image = _read_image(path)
-        height, width = image.shape[:2]
-        if (width, height) != self.size_px:
-            first = "{} x {}".format(*self.size_px)
-            raise VideoError(f"{path}: is {width} x {height} pixels, the first image {first}; give images of one size.")
-        return image
+            yield Shown(number - start, _FilePicture(path, self.size_px))
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -312,9 +380,9 @@ def _numbered_images(folder: Path) -> list[tuple[int, Path]]:
     return sorted(images.items())
 
 
-def _read_image(path: Path) -> Image:
+def _read_image(path: Path, mode: int) -> Image:
     data = np.fromfile(path, dtype=np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    image = cv2.imdecode(data, mode) if data.size else None
     if image is None:
         raise VideoError(f"{path}: cannot be read as an image; copy it again from its source.")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return np.asarray(image, dtype=np.uint8)

@@ -14,6 +14,8 @@ from mespot.config import FaceConfig
 RgbImage = npt.NDArray[np.uint8]
 """(H, W, 3) uint8, channels red, green, blue."""
 
+_PIXELS_AVERAGED = 3
+"""Of a picture that is made small, about so many pixels a side are averaged; those between them are left out."""
 _NMS_IOU = 0.3
 """Overlap above which YuNet drops the weaker of two boxes; OpenCV's own default."""
 
@@ -92,7 +94,9 @@ class FaceDetector:
         height, width = image.shape[:2]
         scale = self._longer_px / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        step = max(1, int(1 / scale / _PIXELS_AVERAGED))
+        few = image if step == 1 else np.ascontiguousarray(image[step // 2 :: step, step // 2 :: step])
+        small = cv2.resize(few, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         self._net.setInputSize(size)
         found: object = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
         rows = np.zeros((0, 15)) if found is None else np.asarray(found, np.float64)

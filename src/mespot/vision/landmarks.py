@@ -159,7 +159,7 @@ def _patch(image: RgbImage, roi: Roi) -> RgbImage:
     to_source = roi.to_source(_INPUT_PX)
     factor = int(roi.side // _INPUT_PX)
     if factor >= 2:
-        reach = math.ceil(roi.side * math.sqrt(0.5)) + factor
+        reach = math.ceil(roi.side / 2 * (abs(math.cos(roi.angle)) + abs(math.sin(roi.angle)))) + 2 * factor
         left, top = (max(0, math.floor(value) - reach) for value in roi.centre)
         near = image[top : top + 2 * reach, left : left + 2 * reach]
         high, wide = near.shape[0] // factor, near.shape[1] // factor

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from mespot.core.signals import Float32
+from mespot.vision.resample import compiled
 
 # Outlines by landmark; a region is the convex hull of its points. Left and right are the person's own.
 _OUTLINES: dict[str, tuple[int, ...]] = {
@@ -32,7 +35,44 @@ REGIONS: tuple[str, ...] = tuple(_OUTLINES)
 NOSE: int = REGIONS.index("nose")
 """Index of the region that expressions move least (bridge to tip): its mean flow is head motion."""
 
-_SUBPIXEL_BITS = 4
+FACE: int = len(REGIONS)
+"""Index of the hull of all landmarks in what `region_spans` returns, behind the regions."""
+
+_SQUARE = np.array([[[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]]], np.float32)
+
+Spans = npt.NDArray[np.int32]
+
+
+def region_spans(landmarks: npt.NDArray[np.floating], side_px: int) -> Spans:
+    """Return the pixels of a crop that belong to each region and to the face, as one run a pixel row.
+
+    Parameters
+    ----------
+    landmarks : (468, 2) float
+        Points in crop px.
+    side_px : int
+        Side of the crop, px.
+
+    Returns
+    -------
+    (R + 1, side_px, 2) int32
+        First column and the one behind the last, equal where the row has none: one convex hull a name in `REGIONS`,
+        and that of all landmarks. A pixel belongs to a hull that touches it; regions may share pixels at their
+        borders. All are empty where a landmark is NaN.
+    """
+    spans = np.zeros((FACE + 1, side_px, 2), np.int32)
+    if np.isfinite(landmarks).all():
+        points = np.asarray(landmarks, np.float32)
+        for region, outline in enumerate(_OUTLINES.values()):
+            _fill_spans(_hull(points[list(outline)]), spans[region])
+        _fill_spans(_hull(points), spans[FACE])
+    return spans
+
+
+def _hull(points: Float32) -> Float32:
+    """Return the corners of the hull of the points with a pixel's square around each."""
+    corners: Float32 = cv2.convexHull((cv2.convexHull(points) + _SQUARE).reshape(-1, 2)).astype(np.float32)
+    return corners[:, 0]
 
 
 def region_masks(landmarks: npt.NDArray[np.floating], side_px: int) -> npt.NDArray[np.bool_]:
@@ -48,15 +88,11 @@ def region_masks(landmarks: npt.NDArray[np.floating], side_px: int) -> npt.NDArr
     Returns
     -------
     (R, side_px, side_px) bool
-        One mask a name in `REGIONS`, each the convex hull of its landmarks; regions may share pixels at their
-        borders. A region outside the crop is empty, and so are all where a landmark is NaN.
+        One mask a name in `REGIONS`, see `region_spans`.
     """
-    masks = np.zeros((len(REGIONS), side_px, side_px), np.uint8)
-    if np.isfinite(landmarks).all():
-        fixed = np.round(landmarks * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-        for mask, outline in zip(masks, _OUTLINES.values(), strict=True):
-            cv2.fillConvexPoly(mask, cv2.convexHull(fixed[list(outline)]), 1, shift=_SUBPIXEL_BITS)
-    return masks.astype(np.bool_)
+    begin, end = np.moveaxis(region_spans(landmarks, side_px)[:FACE, :, None], -1, 0)
+    columns = np.arange(side_px)
+    return np.asarray((begin <= columns) & (columns < end))
 
 
 def region_means(flow: Float32, landmarks: Float32) -> Float32:
@@ -84,7 +120,100 @@ def region_means(flow: Float32, landmarks: Float32) -> Float32:
         raise ValueError(f"flow {flow.shape} needs square crops and as many rows of landmarks, got {landmarks.shape}")
     means = np.zeros((rows, len(REGIONS), 2), np.float32)
     for row in range(rows):
-        masks = region_masks(landmarks[row], wide).reshape(len(REGIONS), -1)
-        pixels = np.maximum(masks.sum(axis=1, keepdims=True), 1)
-        means[row] = (masks.astype(np.float32) @ flow[row].reshape(2, -1).T) / pixels
+        _means(flow[row], region_spans(landmarks[row], wide), means[row])
     return means
+
+
+def face_flow(
+    flow: Float32, spans: Spans, scale: float, side_px: int, *, mask_face: bool, remove_nose_mean: bool
+) -> tuple[Float32, Float32]:
+    """Return the flow of the face alone, averaged to the network's input, and its mean over every region.
+
+    Parameters
+    ----------
+    flow : (2, H, W) float32
+        Flow between square crops (H = W), px.
+    spans : (R + 1, H, 2) int32
+        Regions and face, see `region_spans`.
+    scale : float
+        Factor on the flow.
+    side_px : int
+        Side of the result, at most that of the crop; each px is the mean over its area.
+    mask_face : bool
+        Whether the flow outside the face counts as zero: the background is no expression.
+    remove_nose_mean : bool
+        Whether the nose's mean is subtracted everywhere: the nose moves with the head and not with an expression.
+
+    Returns
+    -------
+    (2, side_px, side_px) float32, (R, 2) float32
+        Both times ``scale``; 0 for a region that is not in the crop.
+    """
+    means = np.zeros((len(REGIONS), 2), np.float32)
+    _means(flow, spans, means)
+    head = means[NOSE].copy() if remove_nose_mean else np.zeros(2, np.float32)
+    means[(spans[:FACE, :, 0] < spans[:FACE, :, 1]).any(axis=1)] -= head
+    shown = spans[FACE] if mask_face else np.tile(np.array([0, flow.shape[2]], np.int32), (flow.shape[1], 1))
+    small = np.empty((2, side_px, side_px), np.float32)
+    _average(flow, shown, head, np.float32(scale), small)
+    return small, means * np.float32(scale)
+
+
+@compiled
+def _fill_spans(hull: Any, spans: Any) -> None:
+    """Find the columns of every row whose centres lie within a convex polygon."""
+    side, count = len(spans), len(hull)
+    lows, highs = np.full(side, np.inf, np.float32), np.full(side, -np.inf, np.float32)
+    for i in range(count):
+        (x0, y0), (x1, y1) = hull[i], hull[(i + 1) % count]
+        if y0 > y1:
+            x0, y0, x1, y1 = x1, y1, x0, y0
+        for row in range(max(0, int(np.ceil(y0))), min(side, int(np.floor(y1)) + 1)):
+            # at a level edge both ends, else where the edge meets the row; in float32, as the corners are
+            share = np.float32((row - y0) / (y1 - y0)) if y1 > y0 else np.float32(0)
+            x = x0 + share * (x1 - x0)
+            lows[row] = min(lows[row], x, x1 if y0 == y1 else x)
+            highs[row] = max(highs[row], x, x1 if y0 == y1 else x)
+    for row in range(side):
+        if lows[row] <= highs[row]:
+            begin, end = max(0, int(np.ceil(lows[row]))), min(side, int(np.floor(highs[row])) + 1)
+            if begin < end:
+                spans[row, 0], spans[row, 1] = begin, end
+
+
+@compiled
+def _means(flow: Any, spans: Any, means: Any) -> None:
+    for region in range(len(means)):
+        across, down, pixels = 0.0, 0.0, 0
+        for row in range(flow.shape[1]):
+            begin, end = spans[region, row]
+            pixels += end - begin
+            for column in range(begin, end):
+                across += flow[0, row, column]
+                down += flow[1, row, column]
+        if pixels:
+            means[region, 0], means[region, 1] = across / pixels, down / pixels
+
+
+@compiled
+def _average(flow: Any, shown: Any, head: Any, scale: Any, result: Any) -> None:
+    """Set ``result`` to means over areas of (flow - head) scale, where ``shown``."""
+    side, small = flow.shape[1], result.shape[1]
+    factor = side / small
+    total = np.empty(side, np.float32)
+    gain = scale / np.float32(factor * factor)
+    for k in range(2):
+        for i in range(small):
+            total[:] = 0
+            for row in range(int(i * factor), min(side, int(np.ceil((i + 1) * factor)))):
+                share = np.float32(min((i + 1) * factor, row + 1.0) - max(i * factor, float(row)))
+                begin, end = shown[row]
+                line, into = flow[k, row, begin:end], total[begin:end]
+                for column in range(end - begin):
+                    into[column] += share * (line[column] - head[k])
+            for j in range(small):
+                value = np.float32(0)
+                for column in range(int(j * factor), min(side, int(np.ceil((j + 1) * factor)))):
+                    share = np.float32(min((j + 1) * factor, column + 1.0) - max(j * factor, float(column)))
+                    value += share * total[column]
+                result[k, i, j] = gain * value

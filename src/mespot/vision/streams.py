@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mespot.config import AlignConfig, BackboneConfig, Config, FlowConfig
+from mespot.config import BackboneConfig, Config
+from mespot.core.profile import NO_PROFILE, Recorder, usable_cores
 from mespot.core.signals import Float32
 from mespot.core.video import FloatArray
-from mespot.vision.align import CropTransforms, crop
-from mespot.vision.decode import VideoReader
-from mespot.vision.flow import FlowExtractor, subtract_nose_mean
-from mespot.vision.regions import NOSE, REGIONS, region_masks
+from mespot.vision.align import CropTransforms, Float64, crop
+from mespot.vision.decode import FrameChunk, VideoReader
+from mespot.vision.flow import FlowExtractor
+from mespot.vision.regions import REGIONS, Spans, face_flow, region_spans
+from mespot.vision.resample import resized
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""Weights of red, green and blue in grey (ITU-R BT.601)."""
 LONGEST_STEP = 4
 """A gap of more than this many sampling steps between frames is no motion of the face but a hole in the video."""
 
@@ -29,8 +30,8 @@ class Streams:
 
     Parameters
     ----------
-    rgb : (T, 3, S, S) uint8
-        Steady crops.
+    rgb : (T, 3, S, S) uint8, optional
+        Steady crops; None for a network that sees the flow alone.
     flow : (T, 2, S, S) float32 or float16
         TV-L1 flow in px of the crop per sampled step, head motion removed.
     motion : (T, R, 2) float32
@@ -43,7 +44,7 @@ class Streams:
         Whether the face was seen.
     """
 
-    rgb: npt.NDArray[np.uint8]
+    rgb: npt.NDArray[np.uint8] | None
     flow: npt.NDArray[np.floating]
     motion: Float32
     frames: npt.NDArray[np.int64]
@@ -52,11 +53,10 @@ class Streams:
 
     def __post_init__(self) -> None:
         rows = len(self.frames)
-        shapes = [self.rgb.shape[:2], self.flow.shape[:2], self.motion.shape[::2]]
-        if shapes != [(rows, 3), (rows, 2), (rows, 2)] or self.rgb.shape[2:] != self.flow.shape[2:]:
-            raise ValueError(
-                f"streams of {rows} rows have shapes {self.rgb.shape}, {self.flow.shape}, {self.motion.shape}"
-            )
+        shapes = [self.flow.shape[:2], self.motion.shape[::2]]
+        pictures = None if self.rgb is None else self.rgb.shape
+        if shapes != [(rows, 2), (rows, 2)] or pictures not in (None, (rows, 3, *self.flow.shape[2:])):
+            raise ValueError(f"streams of {rows} rows have shapes {pictures}, {self.flow.shape}, {self.motion.shape}")
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -64,20 +64,24 @@ class Streams:
     @classmethod
     def join(cls, parts: Sequence[Streams]) -> Streams:
         """Return consecutive parts as one."""
-        return cls(
-            *(
-                np.concatenate([getattr(part, name) for part in parts])
-                for name in ("rgb", "flow", "motion", "frames", "times_s", "present")
-            )
-        )
+        if len({part.rgb is None for part in parts}) > 1:
+            raise ValueError("some parts have pictures and some have none")
+        names = (name for name in cls.__slots__ if getattr(parts[0], name) is not None)
+        joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        return cls(**{"rgb": None, **joined})
 
 
 def network_input(
-    rgb: npt.NDArray[np.uint8], flow: npt.NDArray[np.floating], config: BackboneConfig
-) -> tuple[Float32, Float32]:
-    """Scale both streams to [-1, 1]: 8-bit values linearly, flow clipped at ``flow_clip_px``."""
-    scaled = np.clip(flow.astype(np.float32), -config.flow_clip_px, config.flow_clip_px) / config.flow_clip_px
-    return rgb.astype(np.float32) / np.float32(127.5) - np.float32(1), scaled
+    rgb: npt.NDArray[np.uint8] | None, flow: npt.NDArray[np.floating], config: BackboneConfig
+) -> tuple[Float32 | None, Float32]:
+    """Scale both streams to [-1, 1]: 8-bit values linearly, flow clipped at ``flow_clip_px``; no pictures stay none."""
+    pictures = None if rgb is None else np.divide(rgb, np.float32(127.5), dtype=np.float32)
+    if pictures is not None:
+        pictures -= 1
+    limit = np.float32(config.flow_clip_px)
+    motion = np.clip(flow, -limit, limit, dtype=np.float32)
+    motion /= limit
+    return pictures, motion
 
 
 def motion_breaks(times_s: FloatArray, starts: npt.NDArray[np.bool_], sampling_fps: float) -> npt.NDArray[np.bool_]:
@@ -115,80 +119,93 @@ def step_scales(times_s: FloatArray, breaks: npt.NDArray[np.bool_], sampling_fps
     return scales
 
 
-def stream_chunks(reader: VideoReader, transforms: CropTransforms, config: Config) -> Iterator[Streams]:
+def stream_chunks(
+    reader: VideoReader, transforms: CropTransforms, config: Config, profile: Recorder = NO_PROFILE
+) -> Iterator[Streams]:
     """Yield the streams of the tracked face, a chunk of at most ``config.decode.chunk_frames`` rows at a time.
 
-    The rows are those of the track in ``transforms``; their numbers do not depend on the chunk length.
+    The rows are those of the track in ``transforms``; their numbers depend, to the last bit, neither on the chunk
+    length nor on the number of threads. ``profile`` receives the times of the stages "decode", "crops", "flow" and
+    "regions".
     """
     track, sampling_fps = transforms.track, config.decode.sampling_fps
     times_s = reader.info.times_s[track.frames]
     breaks = motion_breaks(times_s, track.starts | ~track.present, sampling_fps)
     scales = step_scales(times_s, breaks, sampling_fps, config.flow.step)
-    flows = _FaceFlow(config.flow)
+    extractor = FlowExtractor(config.flow)
+    regions = _FaceRegions(transforms, config.align.crop_px)
     row = 0
-    for chunk in reader.chunks(sampling_fps=sampling_fps, chunk_frames=config.decode.chunk_frames):
-        rows = slice(row, row + len(chunk.frames))
-        row = rows.stop
-        crops = _crops(chunk.images, transforms, rows, config.align)
-        flow, motion = flows(crops, transforms.landmarks(rows), breaks[rows], scales[rows])
-        yield Streams(
-            rgb=_shrink(crops, config.backbone.input_px).round().clip(0, 255).astype(np.uint8).transpose(0, 3, 1, 2),
-            flow=_shrink(flow.transpose(0, 2, 3, 1), config.backbone.input_px).transpose(0, 3, 1, 2),
-            motion=motion,
-            frames=track.frames[rows],
-            times_s=times_s[rows],
-            present=track.present[rows],
-        )
+    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="streams") as pool:
+        for chunk in reader.chunks_ahead(config.decode, profile):
+            rows = slice(row, row + len(chunk))
+            row = rows.stop
+            with profile.span("crops"):
+                grey, rgb = _crops(chunk, transforms.matrices[rows], config, pool)
+            with profile.span("flow"):
+                moved = extractor.extract(grey, breaks[rows]).values
+            with profile.span("regions"):
+                flow, motion = _face_flows(moved, regions.spans(rows), scales[rows], config, pool)
+            yield Streams(rgb, flow, motion, track.frames[rows], times_s[rows], track.present[rows])
 
 
-class _FaceFlow:
-    """Flow of the face alone: between neighbouring crops, head motion and background removed."""
+def _crops(
+    chunk: FrameChunk, matrices: Float64, config: Config, pool: Executor
+) -> tuple[Float32, npt.NDArray[np.uint8] | None]:
+    """Return the (T, H, W) grey crops for the flow and, for a network that sees them, (T, 3, S, S) colour ones."""
+    side_px, rows = config.backbone.input_px, range(len(chunk))
 
-    def __init__(self, config: FlowConfig) -> None:
-        self.config = config
-        self.extractor = FlowExtractor(config)
+    def colour(row: int) -> npt.NDArray[np.uint8]:
+        matrix = resized(matrices[row], config.align.crop_px, side_px)
+        return np.rint(crop(chunk.rgb(row), matrix, side_px)).astype(np.uint8).transpose(2, 0, 1)
 
-    def __call__(
-        self, crops: Float32, landmarks: Float32, breaks: npt.NDArray[np.bool_], scales: Float32
-    ) -> tuple[Float32, Float32]:
-        """(T, H, W, 3) crops -> (T, 2, H, W) flow and (T, R, 2) region means, px per sampled step."""
-        grey = np.ascontiguousarray(crops @ LUMA)
-        flow = self.extractor.extract(grey, breaks).values * scales[:, None, None, None]
-        motion = np.zeros((len(flow), len(REGIONS), 2), np.float32)
-        for row in range(len(flow)):
-            points = landmarks[row]
-            if scales[row] == 0 or np.isnan(points).any():
-                flow[row] = 0
-                continue
-            masks = region_masks(points, flow.shape[-1])
-            if self.config.remove_nose_mean:
-                flow[row] = subtract_nose_mean(flow[row : row + 1], masks[NOSE])[0]
-            if self.config.mask_face:
-                flow[row] *= _face_mask(points, flow.shape[-1])
-            for region, mask in enumerate(masks):
-                if mask.any():
-                    motion[row, region] = flow[row][:, mask].mean(axis=1)
-        return flow, motion
+    grey = np.stack(list(pool.map(lambda row: crop(chunk.grey(row), matrices[row], config.align.crop_px), rows)))
+    return grey, np.stack(list(pool.map(colour, rows))) if config.backbone.sees_rgb else None
 
 
-def _face_mask(points: Float32, side_px: int) -> Float32:
-    mask = np.zeros((side_px, side_px), np.float32)
-    cv2.fillConvexPoly(mask, cv2.convexHull(points.round().astype(np.int32)), 1.0)
-    return mask
+def _face_flows(
+    flow: Float32, spans: Sequence[Spans | None], scales: Float32, config: Config, pool: Executor
+) -> tuple[Float32, Float32]:
+    """Turn (T, 2, H, W) flow into (T, 2, S, S) of the face alone and (T, R, 2) region means, px per sampled step."""
+    side_px = config.backbone.input_px
+    small = np.zeros((len(flow), 2, side_px, side_px), np.float32)
+    motion = np.zeros((len(flow), len(REGIONS), 2), np.float32)
+
+    def reduce(row: int) -> None:
+        outlines = spans[row]
+        if outlines is not None and scales[row] != 0:
+            small[row], motion[row] = face_flow(
+                flow[row],
+                outlines,
+                float(scales[row]),
+                side_px,
+                mask_face=config.flow.mask_face,
+                remove_nose_mean=config.flow.remove_nose_mean,
+            )
+
+    list(pool.map(reduce, range(len(flow))))
+    return small, motion
 
 
-def _crops(images: npt.NDArray[np.uint8], transforms: CropTransforms, rows: slice, config: AlignConfig) -> Float32:
-    matrices = transforms.matrices[rows]
-    return np.stack([crop(image, matrix, config.crop_px) for image, matrix in zip(images, matrices, strict=True)])
+class _FaceRegions:
+    """Where face and regions lie in the crops: as at the latest row in which the landmarks were measured.
 
+    In a steady crop they move slowly, and between two such rows nothing more is known.
+    """
 
-def _shrink(images: Float32, side_px: int) -> Float32:
-    """(T, H, W, C) to (T, side, side, C) by area averaging, which also averages the noise away."""
-    side = images.shape[1]
-    if side == side_px:
-        return images
-    if side % side_px == 0:
-        factor = side // side_px
-        shape = (len(images), side_px, factor, side_px, factor, images.shape[3])
-        return np.asarray(images.reshape(shape).mean(axis=(2, 4), dtype=np.float32))
-    return np.stack([cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_AREA) for image in images])
+    def __init__(self, transforms: CropTransforms, side_px: int) -> None:
+        self._transforms, self._side_px = transforms, side_px
+        rows = np.arange(len(transforms))
+        # Among the knots is the first row of every stretch, so none reaches over a gap or a cut.
+        self._latest = np.searchsorted(transforms.knots, rows, side="right") - 1
+        self._known: tuple[int, Spans] | None = None
+
+    def spans(self, rows: slice) -> list[Spans | None]:
+        """Return `region_spans` of consecutive rows; None without a face."""
+        present = self._transforms.track.present[rows]
+        return [self._at(int(knot)) if there else None for knot, there in zip(self._latest[rows], present, strict=True)]
+
+    def _at(self, knot: int) -> Spans:
+        if self._known is None or self._known[0] != knot:
+            points = self._transforms.landmarks(self._transforms.knots[knot : knot + 1])[0]
+            self._known = knot, region_spans(points, self._side_px)
+        return self._known[1]

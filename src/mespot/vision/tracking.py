@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from itertools import pairwise
 from math import hypot
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from mespot.config import Config, FaceConfig
 from mespot.core.errors import FaceError
+from mespot.core.profile import NO_PROFILE, Recorder
 from mespot.core.signals import FaceTrack, Float32
 from mespot.vision.decode import VideoReader
-from mespot.vision.faces import FaceBox, FaceDetector, RgbImage
-from mespot.vision.landmarks import LEFT_EYE_OUTER, POINTS, RIGHT_EYE_OUTER, LandmarkNet, Roi
+from mespot.vision.faces import FaceBox, FaceDetector
+from mespot.vision.followed import Frame, Person, bounds, covers, same
+from mespot.vision.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, LandmarkNet, Roi
+from mespot.vision.pictures import Picture
 
 _MOST_FACES = 4
 """Faces followed at a time, the largest first."""
-_SAME_IOU = 0.3
-"""Overlap of boxes from which two are the same face."""
 _DUPLICATE_IOU = 0.5
 """Overlap from which two followed faces have become one."""
 _WEAK_SCORE = 0.35
@@ -28,16 +28,26 @@ _WEAK_SCORE = 0.35
 _UNSEEN_ROUNDS = 4
 """Detections in a row without the face after which it is given up: landmarks may stick to a background."""
 _SEARCH_S = 1.0
-"""For so long after a loss every sampled frame is searched, so that gaps end on the right frame."""
+"""For so long after a loss every sampled frame is searched."""
 _REAPPEAR_DISTANCE = 1.0
 """A face that reappears within this many of its sides ..."""
 _REAPPEAR_RATIO = 1.5
 """... and whose side changed by at most this factor is the same person."""
 _CUT_PX = 32
 """Side of the small grey picture that shows cuts."""
+_QUICK = 0.05
+"""Motion between measured frames, as a share of the face's side, from which every frame is measured."""
+_ODD = 0.12
+"""Mean difference of the face's small picture to those of both measured frames around it, of the full range, from
+which something is in between: a hand before the face, a flash."""
 
 
-def track_face(reader: VideoReader, config: Config, on_progress: Callable[[int], None] | None = None) -> FaceTrack:
+def track_face(
+    reader: VideoReader,
+    config: Config,
+    on_progress: Callable[[int], None] | None = None,
+    profile: Recorder = NO_PROFILE,
+) -> FaceTrack:
     """Return the subject's track: the largest steady face of the video, or the one that is asked for.
 
     Parameters
@@ -48,6 +58,8 @@ def track_face(reader: VideoReader, config: Config, on_progress: Callable[[int],
         Sections ``decode`` and ``face``.
     on_progress : callable, optional
         Called after every chunk with the number of sampled frames done so far.
+    profile : Recorder, optional
+        Receives the times of the stages "decode" and "faces".
 
     Returns
     -------
@@ -66,60 +78,27 @@ def track_face(reader: VideoReader, config: Config, on_progress: Callable[[int],
     The faces are ranked by the area of their box summed over the frames in which they are present, so a large
     face that passes by and a small one in the background both stand behind the one the video is about.
 
-    Memory: 3.7 kB a sampled frame for the landmarks of each face that is followed (at most 4 at a time), of which
-    the subject's are kept; 0.8 GB for one face in two hours.
+    Landmarks are measured in every ``face.landmarks_every``-th sampled frame, and in every one where a face moves
+    by more than 5 % of its side in between, looks like neither of its neighbours, or has come or gone; so gaps and
+    cuts lie on their very frames. A picture is converted to colour only where it is measured or searched.
+
+    Memory: 0.6 kB a sampled frame for each face that is followed (at most 4 at a time), of which the subject's are
+    kept, and the pictures of ``face.landmarks_every`` frames; 0.14 GB for one face in two hours.
     """
     follower = FaceFollower(config.face)
     frames: list[npt.NDArray[np.int64]] = []
     done = 0
-    for chunk in reader.chunks(sampling_fps=config.decode.sampling_fps, chunk_frames=config.decode.chunk_frames):
-        for image, time_s in zip(chunk.images, chunk.times_s, strict=True):
-            follower.step(image, float(time_s))
+    for chunk in reader.chunks_ahead(config.decode, profile):
+        with profile.span("faces"):
+            for picture, time_s in zip(chunk.pictures, chunk.times_s, strict=True):
+                follower.take(picture, float(time_s))
         frames.append(chunk.frames)
         done += len(chunk)
         if on_progress is not None:
             on_progress(done)
+    follower.finish()
     people = sorted(follower.people, key=lambda person: -person.total_area)
     return _subject(people, np.concatenate(frames), config.face, str(reader.info.path))
-
-
-@dataclass(slots=True, eq=False)
-class Person:
-    """One face through the frames seen so far.
-
-    Parameters
-    ----------
-    rows : list of int
-        Sampled frames in which the face is present.
-    landmarks : list of (468, 2) float32
-        Points in px, one array a row.
-    cuts : set of int
-        Rows before which the picture was cut.
-    followed : bool
-        Whether the face was there in the latest frame.
-    unseen : int
-        Detections in a row that did not show the face.
-    total_area : float
-        Sum of the box areas, square px.
-    """
-
-    rows: list[int] = field(default_factory=list)
-    landmarks: list[Float32] = field(default_factory=list)
-    cuts: set[int] = field(default_factory=set)
-    followed: bool = True
-    unseen: int = 0
-    total_area: float = 0.0
-
-    @property
-    def box(self) -> FaceBox:
-        """Latest bounding box of the landmarks."""
-        return _bounds(self.landmarks[-1])
-
-    def add(self, row: int, points: Float32) -> None:
-        """Append a row."""
-        self.rows.append(row)
-        self.landmarks.append(points)
-        self.total_area += _bounds(points).area
 
 
 class FaceFollower:
@@ -128,12 +107,16 @@ class FaceFollower:
     Parameters
     ----------
     config : FaceConfig
-        Thresholds and how often to detect.
+        Thresholds, and how often to measure and to detect.
 
     Notes
     -----
-    Between detections each face is followed by its landmarks, whose region comes from the frame before. A
-    face is lost where the landmark network denies it, where it jumps or shrinks away, or where the
+    Frames wait until the next one that is due; if every followed face is found there, has hardly moved and
+    looked alike in between, the frames between need no look. Otherwise they are gone through one by one. Which
+    frames are due depends on their numbers alone, never on the chunks.
+
+    Between detections each face is followed by its landmarks, whose region comes from the measured frame before.
+    A face is lost where the landmark network denies it, where it jumps or shrinks away, or where the
     detector misses it for some rounds. A face that appears within one side of the place where a lost one
     was last seen, at a side changed by at most a factor of 1.5, is the same person, whatever the length
     of the gap; after a cut the boxes must overlap.
@@ -146,55 +129,104 @@ class FaceFollower:
             config.model_copy(update={"detector_score": min(_WEAK_SCORE, config.detector_score)})
         )
         self._net = LandmarkNet()
-        self._row = -1
+        self._rows = 0
+        self._waiting: list[Frame] = []
+        self._before: Frame | None = None
         self._small: Float32 | None = None
-        self._cut_row = -1
+        self._quick = False
+        self._cut_row = self._detected_row = -1
         self._search_until_s = -np.inf
 
-    def step(self, image: RgbImage, time_s: float) -> None:
-        """Take in the next sampled frame, an (H, W, 3) RGB picture."""
-        self._row += 1
-        if self._is_cut(image):
-            self._cut_row = self._row
+    def take(self, picture: Picture, time_s: float) -> None:
+        """Take in the next sampled frame."""
+        frame = Frame(self._rows, time_s, picture)
+        self._rows += 1
+        cut = self._is_cut(frame)
+        if cut:
+            self.finish()
+            self._cut_row, self._search_until_s = frame.row, time_s + _SEARCH_S
             for person in self.people:
                 person.followed = False
-        lost = [person for person in self._followed() if not self._follow(person, image)]
-        for person in lost:
-            person.followed = False
-        self._merge()
-        if lost or self._cut_row == self._row:
-            self._search_until_s = time_s + _SEARCH_S
-        regular = self._row % self._config.detect_every == 0
-        if regular or time_s <= self._search_until_s or not self._followed():
-            self._detect(image, regular)
+        self._waiting.append(frame)
+        if cut or time_s <= self._search_until_s or frame.row % self._config.landmarks_every == 0:
+            self.finish()
+
+    def finish(self) -> None:
+        """Measure the latest of the frames that wait, and those before it where needed."""
+        frames, self._waiting = self._waiting, []
+        if not frames:
+            return
+        if not self._leap(frames):
+            before = [(person, person.points) for person in self._followed()]
+            for frame in frames:
+                self._step(frame)
+            self._quick = any(person.followed and person.moved(points) > _QUICK for person, points in before)
+        self._before = frames[-1]
 
     def _followed(self) -> list[Person]:
         return [person for person in self.people if person.followed]
 
-    def _is_cut(self, image: RgbImage) -> bool:
-        grey = cv2.cvtColor(cv2.resize(image, (_CUT_PX, _CUT_PX), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-        before, self._small = self._small, np.asarray(grey, np.float32)
-        if before is None:
-            return False
-        return float(np.abs(self._small - before).mean()) / 255 > self._config.cut_threshold
+    def _is_cut(self, frame: Frame) -> bool:
+        before, self._small = self._small, frame.small(_CUT_PX)
+        return before is not None and float(np.abs(self._small - before).mean()) > self._config.cut_threshold
 
-    def _follow(self, person: Person, image: RgbImage) -> bool:
-        points, presence = self._net(image, Roi.from_landmarks(person.landmarks[-1]))
-        if not self._is_face(points, presence, image) or _bounds(points).iou(person.box) < _SAME_IOU:
+    def _leap(self, frames: list[Frame]) -> bool:
+        """Measure the last frame only; say whether that is enough, and change nothing if it is not."""
+        last = frames[-1]
+        if self._quick or last.time_s <= self._search_until_s:
             return False
-        person.add(self._row, points)
+        followed = self._followed()
+        if not followed:
+            return not any(box.score >= self._config.detector_score for box in self._detector.detect(last.rgb))
+        found: list[Float32] = []
+        for person in followed:
+            points = self._measure(person, last)
+            if points is None or (len(frames) > 1 and self._is_lively(person, points, frames)):
+                return False
+            found.append(points)
+        for person, points in zip(followed, found, strict=True):
+            person.add(last.row, points, start=False)
+        self._merge()
+        self._detect_when_due(last)
         return True
 
-    def _is_face(self, points: Float32, presence: float, image: RgbImage) -> bool:
-        """Judge landmarks: confident, of a followable size, not collapsed, and mostly inside the picture."""
-        if presence < self._config.presence or not np.isfinite(points).all():
+    def _is_lively(self, person: Person, points: Float32, frames: list[Frame]) -> bool:
+        if person.moved(points) > _QUICK or self._before is None:
+            return True
+        first, *between, last = (frame.look(person.box) for frame in (self._before, *frames))
+        return any(min(np.abs(look - first).mean(), np.abs(look - last).mean()) > _ODD for look in between)
+
+    def _step(self, frame: Frame) -> None:
+        lost = [person for person in self._followed() if not self._follow(person, frame)]
+        for person in lost:
+            person.followed = False
+        self._merge()
+        if lost:
+            self._search_until_s = frame.time_s + _SEARCH_S
+        self._detect_when_due(frame)
+
+    def _follow(self, person: Person, frame: Frame) -> bool:
+        points = self._measure(person, frame)
+        if points is None:
             return False
-        box = _bounds(points)
+        person.add(frame.row, points, start=False)
+        return True
+
+    def _measure(self, person: Person, frame: Frame) -> Float32 | None:
+        points, presence = self._net(frame.rgb, Roi.from_landmarks(person.points))
+        box = self._face_box(points, presence, frame)
+        return points if box is not None and same(box, person.box) else None
+
+    def _face_box(self, points: Float32, presence: float, frame: Frame) -> FaceBox | None:
+        """Bound landmarks that are a face: confident, of a followable size, not collapsed, mostly in the picture."""
+        if presence < self._config.presence or not np.isfinite(points).all():
+            return None
+        box = bounds(points)
         eyes = hypot(*(points[LEFT_EYE_OUTER] - points[RIGHT_EYE_OUTER]).tolist())
-        height, width = image.shape[:2]
+        height, width = frame.grey.shape
         inside = (points >= 0).all(axis=1) & (points < (width, height)).all(axis=1)
         large = max(box.width, box.height) >= self._config.least_size_px
-        return large and eyes > 0.15 * box.height and float(inside.mean()) > 0.6
+        return box if large and eyes > 0.15 * box.height and float(inside.mean()) > 0.6 else None
 
     def _merge(self) -> None:
         """Keep the older of two followed faces that have become one."""
@@ -205,43 +237,50 @@ class FaceFollower:
             else:
                 kept.append(person)
 
-    def _detect(self, image: RgbImage, regular: bool) -> None:
-        boxes = self._detector.detect(image)
+    def _detect_when_due(self, frame: Frame) -> None:
+        every = self._config.detect_every
+        regular = frame.row // every > self._detected_row // every
+        if regular:
+            self._detected_row = frame.row
+        if regular or frame.time_s <= self._search_until_s or not self._followed():
+            self._detect(frame, regular)
+
+    def _detect(self, frame: Frame, regular: bool) -> None:
+        boxes = self._detector.detect(frame.rgb)
         for person in self._followed():
-            seen = any(_covers(box, person.box) for box in boxes)
+            seen = any(covers(box, person.box) for box in boxes)
             person.unseen = 0 if seen else person.unseen + regular
             person.followed = person.unseen < _UNSEEN_ROUNDS
         strong = [box for box in boxes if box.score >= self._config.detector_score]
         for box in sorted(strong, key=lambda box: -box.area):
             followed = self._followed()
-            if len(followed) < _MOST_FACES and not any(_covers(box, person.box) for person in followed):
-                self._start(box, image)
+            if len(followed) < _MOST_FACES and not any(covers(box, person.box) for person in followed):
+                self._start(box, frame)
 
-    def _start(self, box: FaceBox, image: RgbImage) -> None:
-        points, presence = self._net(image, Roi.from_box(box))
+    def _start(self, box: FaceBox, frame: Frame) -> None:
+        points, presence = self._net(frame.rgb, Roi.from_box(box))
         for _ in range(2):  # the region from landmarks differs from the detector's: let the points settle
-            if not self._is_face(points, presence, image):
+            if self._face_box(points, presence, frame) is None:
                 return
-            points, presence = self._net(image, Roi.from_landmarks(points))
-        found = _bounds(points)
-        if not self._is_face(points, presence, image) or any(_covers(found, person.box) for person in self._followed()):
+            points, presence = self._net(frame.rgb, Roi.from_landmarks(points))
+        found = self._face_box(points, presence, frame)
+        if found is None or any(covers(found, person.box) for person in self._followed()):
             return
-        person = self._known(found) or self._new()
+        person = self._known(found, frame.row) or self._new()
         person.followed, person.unseen = True, 0
-        if person.rows and person.rows[-1] < self._cut_row:
-            person.cuts.add(self._row)
-        person.add(self._row, points)
+        start = not person.knots or person.knots[-1] < max(frame.row - 1, self._cut_row)
+        person.add(frame.row, points, start=start)
 
-    def _known(self, box: FaceBox) -> Person | None:
+    def _known(self, box: FaceBox, row: int) -> Person | None:
         """Find the lost person that ``box`` shows again: the latest seen of those that fit."""
-        lost = [person for person in self.people if not person.followed and person.rows[-1] < self._row]
+        lost = [person for person in self.people if not person.followed and person.knots[-1] < row]
         fitting = [person for person in lost if self._fits(person, box)]
-        return max(fitting, key=lambda person: person.rows[-1], default=None)
+        return max(fitting, key=lambda person: person.knots[-1], default=None)
 
     def _fits(self, person: Person, box: FaceBox) -> bool:
         before = person.box
-        if person.rows[-1] < self._cut_row:
-            return before.iou(box) >= _SAME_IOU
+        if person.knots[-1] < self._cut_row:
+            return same(before, box)
         side, side_before = max(box.width, box.height), max(before.width, before.height)
         distance = hypot(
             box.x + box.width / 2 - before.x - before.width / 2,
@@ -254,30 +293,6 @@ class FaceFollower:
         person = Person()
         self.people.append(person)
         return person
-
-
-def _bounds(points: Float32) -> FaceBox:
-    low, high = points.min(axis=0), points.max(axis=0)
-    right, left = points[RIGHT_EYE_OUTER], points[LEFT_EYE_OUTER]
-    return FaceBox(
-        x=float(low[0]),
-        y=float(low[1]),
-        width=float(high[0] - low[0]),
-        height=float(high[1] - low[1]),
-        score=1.0,
-        right_eye=(float(right[0]), float(right[1])),
-        left_eye=(float(left[0]), float(left[1])),
-    )
-
-
-def _covers(box: FaceBox, followed: FaceBox) -> bool:
-    """Whether two boxes show one face, also where the detector's is only a part of the other."""
-    if box.iou(followed) >= _SAME_IOU:
-        return True
-    x, y = box.x + box.width / 2, box.y + box.height / 2
-    across = abs(x - followed.x - followed.width / 2) / followed.width
-    down = abs(y - followed.y - followed.height / 2) / followed.height
-    return max(across, down) < 0.35
 
 
 def _subject(people: list[Person], frames: npt.NDArray[np.int64], config: FaceConfig, name: str) -> FaceTrack:
@@ -303,13 +318,12 @@ def _subject(people: list[Person], frames: npt.NDArray[np.int64], config: FaceCo
 
 
 def _track(person: Person, frames: npt.NDArray[np.int64]) -> FaceTrack:
-    total = len(frames)
-    present = np.zeros(total, np.bool_)
-    present[person.rows] = True
-    landmarks = np.empty((total, POINTS, 2), np.float32)
-    landmarks[~present] = np.nan
-    for row in reversed(person.rows):
-        landmarks[row] = person.landmarks.pop()  # handed over, not copied: a long video's are the most that is held
-    starts = present & ~np.concatenate([[False], present[:-1]])
-    starts[list(person.cuts)] = True
-    return FaceTrack(frames, landmarks, present, starts)
+    knots = np.array(person.knots, np.int64)
+    starts = np.zeros(len(frames), np.bool_)
+    starts[list(person.starts)] = True
+    present = np.zeros(len(frames), np.bool_)
+    present[knots] = True
+    for before, knot in pairwise(person.knots):
+        if not starts[knot]:
+            present[before:knot] = True
+    return FaceTrack(frames, present, starts, knots, person.landmarks())
