@@ -144,7 +144,8 @@ class Spotter:
         check_length(reader, track)
         with profile.span("transforms"):
             transforms = steady_transforms(track, reader.info.times_s[track.frames], self.config.align)
-        features = self._features(stream_chunks(reader, transforms, self.config, profile), transforms, report, profile)
+        chunks = stream_chunks(reader, transforms, self.config, profile, self.device.type)
+        features = self._features(chunks, transforms, report, profile)
         with profile.span("locate"):
             located = locate(features, self.network)
             detections = _detections(located, features, self.network, self.config)

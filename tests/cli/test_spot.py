@@ -44,7 +44,22 @@ def test_one_clip_gives_json_csv_picture_and_table(weights: Path, tmp_path: Path
     assert image.imread(tmp_path / "out" / "neutral_to_smile.png").shape[:2] == (900, 1600)
     captured = capsys.readouterr()
     assert f"{CLIP}: {sum(str(d.kind) == 'MaE' for d in spotting.detections)} MaE" in captured.out
-    assert {"neutral_to_smile.mp4: faces", "neutral_to_smile.mp4: pictures"} <= set(captured.err.splitlines())
+    assert {"neutral_to_smile.mp4: faces", "neutral_to_smile.mp4: picture"} <= set(captured.err.splitlines())
+
+
+def test_profile_says_where_the_time_went(weights: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert run(weights, CLIP, "--out", tmp_path, "--no-png", "--json", "--profile") == 0
+    captured = capsys.readouterr()
+    (record,) = (json.loads(line) for line in captured.out.splitlines())
+    assert [Path(file).name for file in record["files"]][-1] == "neutral_to_smile.trace.json"
+    stages = {"decode", "faces", "transforms", "crops", "flow", "regions", "network", "locate", "write"}
+    table = [line.split()[0] for line in captured.err.splitlines() if line.strip()]
+    assert stages <= set(table)
+    assert "72 sampled frames in " in captured.err
+    events = json.loads((tmp_path / "neutral_to_smile.trace.json").read_text())["traceEvents"]
+    assert stages <= {event["name"] for event in events if event["ph"] == "X"}
+    threads = {event["args"]["name"] for event in events if event["name"] == "thread_name"}
+    assert {"decode", "streams"} < threads
 
 
 def write_images(folder: Path) -> None:

@@ -1,33 +1,40 @@
 from __future__ import annotations
 
 import errno
+import json
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from mespot.core.errors import SpottingError
+from mespot.core.profile import Profile
 from mespot.core.spotting import Spotting
-from mespot.export.folder import free_name, prepare_folder, write_results
+from mespot.export.folder import free_name, prepare_folder, write_results, write_trace
 from results import make_spotting
 
 
 def test_the_files_lie_side_by_side_under_one_name(tmp_path: Path) -> None:
     spotting = make_spotting()
-    files = write_results(spotting, tmp_path / "new" / "out", "clip", {})
-    assert [file.name for file in files] == ["clip.spotting.json", "clip.csv", "clip.png"]
+    files = write_results(spotting, tmp_path / "new" / "out", "clip")
+    assert [file.name for file in files] == ["clip.spotting.json", "clip.csv"]
     assert sorted((tmp_path / "new" / "out").iterdir()) == sorted(files)
     assert Spotting.load(files[0]) == spotting
 
 
-def test_without_stills_there_is_no_picture(tmp_path: Path) -> None:
-    assert [file.suffix for file in write_results(make_spotting(), tmp_path, "clip")] == [".json", ".csv"]
-
-
 def test_an_old_picture_does_not_stay_beside_new_results(tmp_path: Path) -> None:
-    write_results(make_spotting(), tmp_path, "clip", {})
+    (tmp_path / "clip.png").write_bytes(b"")
     write_results(make_spotting(()), tmp_path, "clip")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["clip.csv", "clip.spotting.json"]
+
+
+def test_a_trace_is_whole_json(tmp_path: Path) -> None:
+    profile = Profile()
+    with profile.span("flow"):
+        pass
+    path = write_trace(profile.chrome_trace(), tmp_path, "clip")
+    assert path.name == "clip.trace.json"
+    assert "flow" in {event["name"] for event in json.loads(path.read_text())["traceEvents"]}
 
 
 def test_a_folder_is_made_and_left_empty(tmp_path: Path) -> None:

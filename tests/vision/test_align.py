@@ -274,9 +274,10 @@ def test_smoothing_of_nothing_and_by_nothing() -> None:
 
 
 def test_the_crop_shows_the_landmarks_where_the_transforms_say() -> None:
-    image = np.full((360, 640, 3), 100, np.uint8)
     x, y = np.rint(FACE[4]).astype(int)
-    image[y - 1 : y + 2, x - 1 : x + 2] = 180
+    down, across = np.mgrid[:360, :640]
+    spot = 80 * np.exp(-((across - x) ** 2 + (down - y) ** 2) / (2 * 2.5**2))  # as soft as a lens and a codec leave it
+    image = np.repeat((100 + spot).round().astype(np.uint8)[..., None], 3, axis=2)
     transforms = steady_transforms(track_of(still(2)), seconds(2), CONFIG)
     picture = crop(image, transforms.matrices[0], CONFIG.crop_px)
     assert picture.shape == (224, 224, 3)

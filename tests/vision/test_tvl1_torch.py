@@ -269,6 +269,15 @@ def check_compiled(kernels: tvl1_torch.Kernels, device: str, *names: str) -> Non
             torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_the_public_function_takes_a_device(face: Float32, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, _ = moved_pairs(face, 24, 24)
+    expected = solve(first, second, QUICK)
+    monkeypatch.setattr("mespot.vision.flow.DEVICE_BYTES", 2 * BYTES_PER_PIXEL * first[0].size)  # pairs by twos
+    found = tvl1(first, second, QUICK, device="cpu:0")
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(tvl1(first[0], second[0], QUICK, device="cpu:0"), expected[0])
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="no C++ compiler")
 @pytest.mark.filterwarnings("default")  # torch's compiler warns about torch

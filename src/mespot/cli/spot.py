@@ -17,7 +17,7 @@ from mespot.cli.output import print_expressions, print_profile, progress_of, say
 
 if TYPE_CHECKING:
     from mespot.core.spotting import Spotting
-    from mespot.pipeline import Spotter
+    from mespot.pipeline import Analysis, Spotter
 
 DEFAULT_OUT = Path("mespot-out")
 
@@ -103,28 +103,33 @@ def spot_all(spotter: Spotter, paths: Sequence[Path], out: Path, wanted: Wanted,
 
 
 def spot_one(spotter: Spotter, video: Path, out: Path, name: str, wanted: Wanted) -> tuple[Spotting, list[Path]]:
-    """Spot one video and write its files; the picture, if any, is the third."""
+    """Spot one video and write its files: the numbers first, then the picture, if any, as the third."""
     from mespot.core.profile import NO_PROFILE, Profile
     from mespot.export.folder import write_results, write_trace
-    from mespot.export.timeline import still_frames
-    from mespot.pipeline import Progress, stills
+    from mespot.pipeline import Progress
 
     fps = wanted.images_fps if video.is_dir() else None
     profile = Profile() if wanted.profile else NO_PROFILE
     with progress_of(video.name) as on_progress:
         analysis = spotter.analyse(video, images_fps=fps, on_progress=on_progress, profile=profile)
-        pictures = None
-        if wanted.png:
-            on_progress(Progress("pictures", 0, None))
-            with profile.span("pictures"):
-                frames = still_frames(analysis.spotting)
-                pictures = stills(analysis, frames, spotter.config) if frames else {}
         with profile.span("write"):
-            files = write_results(analysis.spotting, out, name, pictures)
+            files = write_results(analysis.spotting, out, name)
+        if wanted.png:
+            on_progress(Progress("picture", 0, None))
+            with profile.span("picture"):
+                files.append(_draw(analysis, spotter, out / f"{name}.png"))
     if isinstance(profile, Profile):
         files.append(write_trace(profile.chrome_trace(), out, name))
         print_profile(profile, rows=len(analysis.track))
     return analysis.spotting, files
+
+
+def _draw(analysis: Analysis, spotter: Spotter, path: Path) -> Path:
+    from mespot.export.timeline import draw_timeline, still_frames
+    from mespot.pipeline import stills
+
+    frames = still_frames(analysis.spotting)
+    return draw_timeline(analysis.spotting, stills(analysis, frames, spotter.config) if frames else {}, path)
 
 
 def tell(spotting: Spotting, files: Sequence[Path], *, as_json: bool) -> None:

@@ -13,7 +13,6 @@ from mespot.core.atomic import whole_file
 from mespot.core.errors import SpottingError
 from mespot.core.spotting import Spotting
 from mespot.export.csv import write_csv
-from mespot.export.timeline import Stills, draw_timeline
 
 SUFFIX = ".spotting.json"
 
@@ -42,10 +41,10 @@ def prepare_folder(folder: Path) -> None:
         ) from error
 
 
-def write_results(spotting: Spotting, folder: Path, name: str, stills: Stills | None = None) -> list[Path]:
-    """Write ``NAME.spotting.json``, ``NAME.csv`` and, unless ``stills`` is None, ``NAME.png``; return the paths.
+def write_results(spotting: Spotting, folder: Path, name: str) -> list[Path]:
+    """Write ``NAME.spotting.json`` and ``NAME.csv``; return the paths.
 
-    A picture from an earlier run does not stay beside results that it does not show.
+    A picture ``NAME.png`` of an earlier run does not stay beside results that it does not show.
 
     Raises
     ------
@@ -54,11 +53,7 @@ def write_results(spotting: Spotting, folder: Path, name: str, stills: Stills | 
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = [spotting.save(folder / f"{name}{SUFFIX}"), write_csv(spotting, folder / f"{name}.csv")]
-    picture = folder / f"{name}.png"
-    if stills is None:
-        picture.unlink(missing_ok=True)
-    else:
-        written.append(draw_timeline(spotting, stills, picture))
+    (folder / f"{name}.png").unlink(missing_ok=True)
     return written
 
 

@@ -19,11 +19,18 @@ LEAST_SIDE_PX = 8
 """Smallest picture side for which a flow is estimated."""
 MOST_SIDE_PX = 16384
 """Largest one: the kernels count in 16 bits."""
+DEVICE_BYTES = 1 << 30
+"""Most memory of a batch on a graphics processor."""
 _PITCH_STEP = 256  # kernels are compiled once per row pitch, so pitches come in steps
 
 
 def tvl1(
-    first: npt.NDArray[Any], second: npt.NDArray[Any], config: FlowConfig | None = None, *, threads: int | None = None
+    first: npt.NDArray[Any],
+    second: npt.NDArray[Any],
+    config: FlowConfig | None = None,
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
 ) -> Float32:
     """Estimate the dense TV-L1 optical flow from ``first`` to ``second``.
 
@@ -35,6 +42,8 @@ def tvl1(
         Parameters of the method; the defaults are those of OpenCV's DualTVL1.
     threads : int, optional
         Most pairs that are worked on at a time; by default one a core. It does not change the result.
+    device : str
+        ``cpu``, or a torch device such as ``cuda``, on which all pairs are solved side by side in torch.
 
     Returns
     -------
@@ -66,6 +75,9 @@ def tvl1(
     batch = first.ndim == 3
     one = _as_batch(first)
     two = _as_batch(second)
+    if device != "cpu":
+        flow = _solve_on_device(one, two, config, device)
+        return flow if batch else flow[0]
     flow = np.empty((len(one), 2, *one.shape[1:]), np.float32)
     solve = partial(_solve_pair, one, two, flow, config)
     workers = min(threads or _cores(), len(one))
@@ -87,6 +99,8 @@ class FlowExtractor:
         Parameters of the flow; ``step`` is the distance of a pair in sampled frames.
     threads : int, optional
         As for `tvl1`.
+    device : str
+        As for `tvl1`.
 
     Notes
     -----
@@ -94,9 +108,10 @@ class FlowExtractor:
     chunks. One extractor serves one video.
     """
 
-    def __init__(self, config: FlowConfig | None = None, *, threads: int | None = None) -> None:
+    def __init__(self, config: FlowConfig | None = None, *, threads: int | None = None, device: str = "cpu") -> None:
         self._config = config or FlowConfig()
         self._threads = threads
+        self._device = device
         self._last: Float32 | None = None
         self._age = -1
 
@@ -132,7 +147,7 @@ class FlowExtractor:
         values = np.zeros((len(grey), 2, *grey.shape[1:]), np.float32)
         if len(rows):
             at = rows + len(crops) - len(grey)
-            values[rows] = tvl1(crops[at - step], crops[at], self._config, threads=self._threads)
+            values[rows] = tvl1(crops[at - step], crops[at], self._config, threads=self._threads, device=self._device)
             values /= np.float32(step)
         self._last = crops[-step:].copy()
         return FlowField(values)
@@ -194,6 +209,20 @@ def _as_batch(pictures: npt.NDArray[Any]) -> Float32:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _solve_on_device(first: Float32, second: Float32, config: FlowConfig, device: str) -> Float32:
+    """Solve batches of at most `DEVICE_BYTES` in torch, which is imported only here."""
+    import torch
+
+    from mespot.vision.tvl1_torch import BYTES_PER_PIXEL, solve_batch
+
+    most = max(1, DEVICE_BYTES // (BYTES_PER_PIXEL * first[0].size))
+    parts = []
+    for begin in range(0, len(first), most):
+        one, two = (torch.from_numpy(batch[begin : begin + most]).to(device) for batch in (first, second))
+        parts.append(solve_batch(one, two, config))
+    return np.concatenate([part.cpu().numpy() for part in parts])
 
 
 def _solve_pair(first: Float32, second: Float32, flow: Float32, config: FlowConfig, pair: int) -> None:

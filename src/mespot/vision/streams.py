@@ -120,19 +120,23 @@ def step_scales(times_s: FloatArray, breaks: npt.NDArray[np.bool_], sampling_fps
 
 
 def stream_chunks(
-    reader: VideoReader, transforms: CropTransforms, config: Config, profile: Recorder = NO_PROFILE
+    reader: VideoReader,
+    transforms: CropTransforms,
+    config: Config,
+    profile: Recorder = NO_PROFILE,
+    device: str = "cpu",
 ) -> Iterator[Streams]:
     """Yield the streams of the tracked face, a chunk of at most ``config.decode.chunk_frames`` rows at a time.
 
     The rows are those of the track in ``transforms``; their numbers depend, to the last bit, neither on the chunk
     length nor on the number of threads. ``profile`` receives the times of the stages "decode", "crops", "flow" and
-    "regions".
+    "regions". ``device`` is where the flow is computed, see `mespot.vision.flow.tvl1`.
     """
     track, sampling_fps = transforms.track, config.decode.sampling_fps
     times_s = reader.info.times_s[track.frames]
     breaks = motion_breaks(times_s, track.starts | ~track.present, sampling_fps)
     scales = step_scales(times_s, breaks, sampling_fps, config.flow.step)
-    extractor = FlowExtractor(config.flow)
+    extractor = FlowExtractor(config.flow, device=device)
     regions = _FaceRegions(transforms, config.align.crop_px)
     row = 0
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="streams") as pool:
