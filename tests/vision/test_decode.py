@@ -16,6 +16,7 @@ from av.container import InputContainer
 import mespot.assets
 import mespot.vision.container as container_module
 import mespot.vision.decode as decode_module
+from mespot.config import DecodeConfig
 from mespot.core.errors import VideoError
 from mespot.vision.container import FilePass
 from mespot.vision.decode import FrameChunk, VideoReader, sample_frames
@@ -130,6 +131,39 @@ def test_passes_are_alike_also_after_one_that_was_left() -> None:
     first, second = (list(reader.chunks(sampling_fps=30, chunk_frames=100)) for _ in range(2))
     assert np.array_equal(first[0].images, second[0].images)
     assert reader.info == VideoReader(SMILE).info
+
+
+def count_passes(reader: VideoReader, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    started: list[int] = []
+    begin = reader._start_pass
+
+    def start() -> Any:
+        started.append(len(started))
+        return begin()
+
+    monkeypatch.setattr(reader, "_start_pass", start)
+    return started
+
+
+def test_a_short_video_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = VideoReader(SMILE)
+    started = count_passes(reader, monkeypatch)
+    expected = joined(list(reader.chunks(sampling_fps=30, chunk_frames=16)))
+    next(reader.chunks_ahead(DecodeConfig(chunk_frames=16)))  # a pass that was left keeps nothing
+    passes = [joined(list(reader.chunks_ahead(DecodeConfig(chunk_frames=16)))) for _ in range(3)]
+    assert len(started) == 3
+    for found in passes:
+        assert_alike(found, expected)
+    assert_alike(joined(list(reader.chunks_ahead(DecodeConfig(sampling_fps=10)))), decode(SMILE, 10))
+
+
+def test_a_long_video_is_decoded_at_every_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode_module, "KEPT_BYTES", 20 * 640 * 360)
+    reader = VideoReader(SMILE)
+    started = count_passes(reader, monkeypatch)
+    one, other = (joined(list(reader.chunks_ahead(DecodeConfig(chunk_frames=16)))) for _ in range(2))
+    assert len(started) == 2
+    assert_alike(one, other)
 
 
 @pytest.mark.parametrize(("source_fps", "fps"), [(200, 30), (Fraction(30000, 1001), 30), (25, 30), (60, 25)])

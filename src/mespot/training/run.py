@@ -16,6 +16,7 @@ from mespot.data.folds import refuse_shared_subjects, split
 from mespot.data.table import load_table
 from mespot.evaluation.scores import Counts, Scores
 from mespot.model.checkpoint import load_checkpoint
+from mespot.model.engine import choose_engine
 from mespot.pipeline import extract_streams, load_default_weights
 from mespot.training.loop import Step, train
 from mespot.training.validate import score_samples
@@ -135,7 +136,8 @@ def evaluate_table(
     checkpoint = load_checkpoint(weights) if weights else load_default_weights()
     dataset = load_table(table, unit="frames", videos_root=table.parent, first_frame=first_frame)
     found = list(samples(dataset, checkpoint.config, cache, on_line))
-    scores = score_samples(checkpoint.network, found, checkpoint.config, iou=iou)
+    engine = choose_engine(checkpoint.network, checkpoint.config.backbone)
+    scores = score_samples(checkpoint.network, found, checkpoint.config, iou=iou, engine=engine)
     synthetic = simulated(table)
     for line in score_lines(scores, iou, synthetic):
         on_line(line)
@@ -184,7 +186,8 @@ def _resolve(video: AnnotatedVideo) -> tuple[Any, ...]:
 
 def _initial(path: Path, config: Config) -> Any:
     checkpoint = load_checkpoint(path)
-    if (checkpoint.config.backbone, checkpoint.config.network) != (config.backbone, config.network):
+    theirs, ours = (one.feature_sections()["backbone"] for one in (checkpoint.config, config))
+    if (theirs, checkpoint.config.network) != (ours, config.network):
         raise CheckpointError(
             f"{path}: its network is another one than that of the configuration; give the configuration of these "
             "weights, or start without them."

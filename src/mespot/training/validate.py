@@ -16,7 +16,7 @@ from mespot.core.expression import Attention, Detection
 from mespot.core.timeline import interval_of
 from mespot.evaluation.scores import Counts, Scores, score_video
 from mespot.model.candidates import KIND_OF_CLASS, Candidates, decode_video, duration_hours, select
-from mespot.model.engine import TorchEngine
+from mespot.model.engine import Engine, TorchEngine
 from mespot.model.network import Network
 from mespot.pipeline import locate
 from mespot.training.windows import Sample
@@ -78,7 +78,9 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
     return Validation(me, mae, _score(samples, candidates, _with_thresholds(config.spotting, me, mae)))
 
 
-def score_samples(network: Network, samples: Sequence[Sample], config: Config, *, iou: float = 0.5) -> Scores:
+def score_samples(
+    network: Network, samples: Sequence[Sample], config: Config, *, iou: float = 0.5, engine: Engine | None = None
+) -> Scores:
     """Return the pooled scores of a network on whole videos, at the thresholds of ``config.spotting``.
 
     Parameters
@@ -91,15 +93,19 @@ def score_samples(network: Network, samples: Sequence[Sample], config: Config, *
         ``config.spotting`` is used as it stands.
     iou : float
         Least intersection over union of a true positive.
+    engine : Engine, optional
+        What runs the network's backbone; the network's own modules otherwise.
     """
-    return _score(samples, _all_candidates(network, samples, config), config.spotting, iou)
+    return _score(samples, _all_candidates(network, samples, config, engine), config.spotting, iou)
 
 
-def _all_candidates(network: Network, samples: Sequence[Sample], config: Config) -> list[Candidates]:
+def _all_candidates(
+    network: Network, samples: Sequence[Sample], config: Config, engine: Engine | None = None
+) -> list[Candidates]:
     was_training = network.training
     network.eval()
     try:
-        return [video_candidates(network, sample, config) for sample in samples]
+        return [video_candidates(network, sample, config, engine) for sample in samples]
     finally:
         network.train(was_training)
 
@@ -116,11 +122,11 @@ def _best(counts: Sequence[Counts]) -> float:
     return next(threshold for threshold, value in zip(THRESHOLDS, f1, strict=True) if value >= best - error)
 
 
-def video_candidates(network: Network, sample: Sample, config: Config) -> Candidates:
-    """Return the candidates of a whole video before any threshold."""
+def video_candidates(network: Network, sample: Sample, config: Config, engine: Engine | None = None) -> Candidates:
+    """Return the candidates of a whole video before any threshold; the parameters are those of `score_samples`."""
     features = encode_features(
         [sample.streams],
-        TorchEngine(network).begin(),
+        (engine or TorchEngine(network)).begin(),
         network.grids()[:3],
         config.backbone,
         landmarks=np.zeros((0, 2), np.float32),

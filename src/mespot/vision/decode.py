@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +30,8 @@ LEAST_FRAMES = 2
 """Motion needs a pair of frames."""
 CHUNK_BYTES = 64 << 20
 """Most memory of a chunk's pictures as decoded, if more than one: the consumer holds one while the next is filled."""
+KEPT_BYTES = 256 << 20
+"""Most memory of decoded frames that a reader keeps for its next pass: about 19 s of 640 x 480, 30 a second."""
 LARGEST_NUMBER = 2**63 - 1
 """Largest number of an image: time stamps have 64 bits."""
 
@@ -71,6 +74,11 @@ class FrameChunk:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the decoded pictures, bytes."""
+        return sum(picture.nbytes for picture in self.pictures)
 
     def rgb(self, row: int) -> Image:
         """Convert a row's picture to colour.
@@ -167,6 +175,7 @@ class VideoReader:
         self._info: VideoInfo | None = None
         self._truncated_after_s: float | None = None
         self._skipped_packets = 0
+        self._kept: tuple[tuple[float, int], list[FrameChunk]] | None = None
         first = self._start_pass()
         self._expected_frames = first.expected_frames
         self._expected_s = first.expected_s
@@ -244,9 +253,24 @@ class VideoReader:
             yield _chunk(numbers, stamps, pictures, source.time_base)
 
     def chunks_ahead(self, config: DecodeConfig, profile: Recorder = NO_PROFILE) -> Iterator[FrameChunk]:
-        """Yield what `chunks` does, the next one decoded while one is used; its time belongs to the stage "decode"."""
+        """Yield what `chunks` does, the next chunk decoded while one is used; its time belongs to the stage "decode".
+
+        The frames of a short video, of at most `KEPT_BYTES`, are kept by the reader, and later passes decode nothing.
+        """
+        wanted = (config.sampling_fps, config.chunk_frames)
+        if self._kept is not None and self._kept[0] == wanted:
+            yield from self._kept[1]
+            return
+        kept: list[FrameChunk] = []
+        nbytes = 0
         chunks = self.chunks(sampling_fps=config.sampling_fps, chunk_frames=config.chunk_frames)
-        return ahead(profile.wrap("decode", chunks), name="decode")
+        with closing(ahead(profile.wrap("decode", chunks), name="decode")) as decoded:
+            for chunk in decoded:
+                nbytes += chunk.nbytes
+                kept = [*kept, chunk] if nbytes <= KEPT_BYTES else []
+                yield chunk
+        if kept:
+            self._kept = wanted, kept
 
     def _start_pass(self) -> _Pass:
         return FilePass(self._path) if self._rate is None else _FolderPass(self._path, self._rate)
