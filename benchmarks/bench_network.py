@@ -21,7 +21,7 @@ from mespot.core.signals import Float32
 from mespot.model.engine import Engine, OpenVinoEngine, TorchEngine
 from mespot.model.i3d import SameConv3d
 from mespot.model.network import Network
-from mespot.model.openvino_engine import load_openvino
+from mespot.model.openvino_engine import compile_model, load_openvino
 
 CLIP_FRAMES = 8
 MATRIX = 2048
@@ -88,9 +88,7 @@ def product(precision: str) -> Callable[[], None]:
             node, ops.constant(rng.normal(size=(MATRIX, MATRIX)).astype(np.float32) / MATRIX), False, True
         )
     model = openvino.Model([ops.result(ops.reduce_max(node, np.array([0, 1]), False))], [x], "product")
-    request = (
-        openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision}).create_infer_request()
-    )
+    request = compile_model(model, {"INFERENCE_PRECISION_HINT": precision}).create_infer_request()
     values = rng.normal(size=(MATRIX, MATRIX)).astype(np.float32)
     return lambda: void(request.infer([values], share_inputs=True))
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -28,7 +29,7 @@ from mespot.core.timeline import interval_of
 from mespot.core.version import VERSION
 from mespot.model.candidates import Found, Located, detect_rows, score_curves
 from mespot.model.checkpoint import Checkpoint, load_checkpoint
-from mespot.model.engine import choose_engine
+from mespot.model.engine import Engine, check_engine, choose_engine
 from mespot.model.network import Network
 from mespot.vision.align import CropTransforms, crop, steady_transforms
 from mespot.vision.cache import cache_path, load_streams, save_streams
@@ -102,8 +103,15 @@ class Spotter:
         self.checkpoint.check_features(self.config)
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         self.network = self.checkpoint.network.to(self.device).eval()
-        self.engine = choose_engine(self.network, self.config.backbone)
-        threading.Thread(target=self.engine.prepare, name="engine", daemon=True).start()
+        check_engine(self.config.backbone, self.device.type)
+        pool = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._engine = pool.submit(choose_engine, self.network, self.config.backbone)  # while faces are found
+        pool.shutdown(wait=False)
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the backbone."""
+        return self._engine.result()
 
     def spot(
         self, path: Path | str, *, images_fps: float | None = None, on_progress: OnProgress | None = None
@@ -168,13 +176,14 @@ class Spotter:
             with profile.span("network"):
                 return encode(rgb, flow, last)
 
-        return encode_features(
-            _counted(ahead(chunks, name="streams"), len(transforms), report),
-            timed,
-            self.network.grids()[:3],
-            self.config.backbone,
-            landmarks=typical_landmarks(transforms),
-        )
+        with closing(ahead(chunks, name="streams")) as made:
+            return encode_features(
+                _counted(made, len(transforms), report),
+                timed,
+                self.network.grids()[:3],
+                self.config.backbone,
+                landmarks=typical_landmarks(transforms),
+            )
 
     def _curves(self, located: Sequence[Located], features: Features) -> Curves:
         mae, me = score_curves(located, self.network.grids(), len(features))
@@ -183,7 +192,8 @@ class Spotter:
 
     def _provenance(self, reader: VideoReader, track: FaceTrack) -> Provenance:
         packages = ("torch", "opencv-contrib-python-headless", "av", "numpy", "numba")
-        versions = {name: importlib.metadata.version(name) for name in packages} | {"python": platform.python_version()}
+        versions = {name: importlib.metadata.version(name) for name in packages}
+        versions |= {"python": platform.python_version(), "engine": self.engine.name}
         return Provenance(
             mespot=VERSION,
             versions=versions,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -196,3 +198,10 @@ def test_an_expression_at_the_end_of_a_video_that_is_sampled_sparsely_stays_insi
     assert run(weights, frames, "--images-fps", "60", "--out", tmp_path / "out", "--no-png", *ALL) == 0
     spotting = Spotting.load(tmp_path / "out" / "fast.spotting.json")
     assert max(detection.interval.offset for detection in spotting.detections) == 70
+
+
+def test_a_missing_file_ends_with_status_one_though_the_engine_is_still_compiled(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mespot", "spot", str(tmp_path / "none.mp4"), "--out", str(tmp_path / "out")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr == f"error: {tmp_path / 'none.mp4'}: does not exist; check the name.\n"

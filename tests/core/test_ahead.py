@@ -85,3 +85,8 @@ def test_nothing_starts_before_it_is_asked_for() -> None:
 def test_at_least_one_item_is_made_in_advance() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         next(ahead([1], depth=0))
+
+
+def test_what_cannot_be_iterated_is_an_error_and_no_endless_wait() -> None:
+    with pytest.raises(TypeError, match="not iterable"):
+        next(ahead(3))  # type: ignore[arg-type]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from mespot.core.errors import ConfigError
 from mespot.core.signals import Float32
 from mespot.model.engine import Engine, OpenVinoEngine, TorchEngine, choose_engine
 from mespot.model.network import Network
-from mespot.model.openvino_engine import TELEMETRY, load_openvino
+from mespot.model.openvino_engine import TELEMETRY, Stream, load_openvino
 
 SMALL = ("backbone.width=0.125", "backbone.input_px=32", "network.channels=16", "network.hidden=16")
 FRAMES = 208
@@ -138,3 +140,43 @@ def test_openvino_comes_without_its_telemetry() -> None:
     load_openvino()
     stand_in = sys.modules.get(TELEMETRY)
     assert stand_in is None or not hasattr(stand_in, "__path__")
+
+
+def test_threads_can_encode_videos_at_the_same_time() -> None:
+    network, config = build("backbone.streams=flow")
+    engine = OpenVinoEngine(network, config.backbone)
+    expected = encoded(engine, CUTS[1])
+    with ThreadPoolExecutor(3) as pool:
+        for found in pool.map(lambda cuts: encoded(engine, cuts), [CUTS[1]] * 3):
+            assert_agree(found, expected, 1e-6)
+
+
+def test_where_openvino_cannot_compile_auto_is_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("this processor is too old")
+
+    monkeypatch.setattr(Stream, "compiled", refuse)
+    network, config = build("backbone.streams=flow")
+    assert choose_engine(network, config.backbone).name.startswith("torch")
+    with pytest.raises(ConfigError, match="does not run here"):
+        choose_engine(network, config.backbone.model_copy(update={"engine": "openvino"}))
+
+
+class SignalStack(ctypes.Structure):
+    """The C structure ``stack_t`` of Linux."""
+
+    _fields_ = (("address", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+def signal_stack() -> tuple[int | None, int, int]:
+    stack = SignalStack()
+    assert ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack)) == 0
+    return stack.address, stack.flags, stack.size
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads a structure of Linux")
+def test_compiling_leaves_this_thread_able_to_be_interrupted() -> None:
+    before = signal_stack()
+    network, config = build("backbone.streams=flow")
+    encoded(OpenVinoEngine(network, config.backbone), CUTS[1])
+    assert signal_stack() == before

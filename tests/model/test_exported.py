@@ -11,10 +11,11 @@ import torch
 
 from mespot.config import Config
 from mespot.core.errors import CheckpointError
+from mespot.core.version import VERSION
 from mespot.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mespot.model.exported import MANIFEST, export_backbone
 from mespot.model.network import Network
-from mespot.model.openvino_engine import load_openvino
+from mespot.model.openvino_engine import compile_model
 
 
 @pytest.fixture
@@ -30,12 +31,12 @@ def test_an_exported_stream_runs_by_its_manifest(checkpoint: Checkpoint, tmp_pat
     manifest = json.loads((folder / MANIFEST).read_text())
     assert manifest["weights"] == checkpoint.digest
     assert [model["file"] for model in manifest["models"]] == ["rgb.xml", "flow.xml"]
-    openvino, flow = load_openvino(), torch.rand(1, 2, 96, 32, 32) * 2 - 1
+    flow = torch.rand(1, 2, 96, 32, 32) * 2 - 1
     held = [
         np.zeros((1, one["channels"], one["rows_of_zeros_first"], one["side"], one["side"]), np.float32)
         for one in manifest["models"][1]["held"]
     ]
-    model = openvino.Core().compile_model(str(folder / "flow.xml"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    model = compile_model(folder / "flow.xml", {"INFERENCE_PRECISION_HINT": "f32"})
     rows = []
     for part, last in ((flow[:, :, :64], 0), (flow[:, :, 64:], 1)):
         results = model([part.numpy(), np.array([last]), *held])
@@ -55,7 +56,7 @@ def test_an_export_is_made_once(checkpoint: Checkpoint, tmp_path: Path) -> None:
     before = (folder / MANIFEST).stat().st_mtime_ns
     assert export_backbone(checkpoint, tmp_path) == folder
     assert (folder / MANIFEST).stat().st_mtime_ns == before
-    assert folder.name.startswith(f"{checkpoint.digest}-openvino-")
+    assert folder.name.startswith(f"{checkpoint.digest}-mespot-{VERSION}-openvino-")
 
 
 def test_a_folder_that_cannot_be_written_is_named(checkpoint: Checkpoint, tmp_path: Path) -> None:

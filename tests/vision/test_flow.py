@@ -18,7 +18,7 @@ from skimage import registration
 from mespot.config import FlowConfig
 from mespot.core.signals import Float32
 from mespot.vision import tvl1 as kernels
-from mespot.vision.flow import FlowExtractor, Scratch, subtract_nose_mean, tvl1
+from mespot.vision.flow import FlowExtractor, Scratch, tvl1
 
 FINE = 4  # px of the smooth picture per px of a test picture
 QUICK = FlowConfig(scales=2, warps=2, outer_iterations=2)
@@ -346,28 +346,3 @@ def test_chunks_that_do_not_fit_are_refused(video: Float32) -> None:
     extractor.extract(video[:3], STARTS[:3])
     with pytest.raises(ValueError, match="follow crops of"):
         extractor.extract(video[3:, :20], STARTS[3:])
-
-
-# Head motion ---------------------------------------------------------------------------------------------------------
-
-
-def test_nose_mean_removes_a_motion_of_the_whole_head() -> None:
-    random = np.random.default_rng(0)
-    expression = random.normal(size=(3, 2, 12, 10)).astype(np.float32)
-    nose = np.zeros((12, 10), bool)
-    nose[4:8, 3:6] = True
-    expression[:, :, nose] = 0
-    head = random.normal(size=(3, 2, 1, 1)).astype(np.float32)
-    np.testing.assert_allclose(subtract_nose_mean(expression + head, nose), expression, atol=1e-6)
-
-
-def test_one_mask_a_row_and_rows_without_nose() -> None:
-    flow = np.ones((2, 2, 4, 4), np.float32)
-    masks = np.zeros((2, 4, 4), bool)
-    masks[0, 1, 1] = True
-    result = subtract_nose_mean(flow, masks)
-    np.testing.assert_array_equal(result[0], 0)
-    np.testing.assert_array_equal(result[1], 1)
-    assert flow.min() == 1
-    with pytest.raises(ValueError, match="nose mask"):
-        subtract_nose_mean(flow, masks[:, :3])

@@ -192,3 +192,13 @@ def test_without_a_folder_for_the_cache_the_kernels_compile_all_the_same(monkeyp
 
     monkeypatch.setattr(numba, "njit", refusing)
     assert compiled(lambda value: value + 1)(1) == 2
+
+
+@pytest.mark.parametrize("turn", range(-85, 90, 10))
+@pytest.mark.parametrize("side_px", [33, 56, 224])
+def test_no_place_outside_the_source_is_read(turn: int, side_px: int) -> None:
+    """A constant picture stays constant at any turn: nothing foreign comes in, at whatever border."""
+    for scale in (0.3, 1.0, 1.7):
+        cos, sin = scale * math.cos(math.radians(turn)), scale * math.sin(math.radians(turn))
+        matrix = np.array([[cos, -sin, side_px / 2], [sin, cos, side_px / 3]])
+        np.testing.assert_allclose(warp(np.full((61, 47), 200, np.uint8), matrix, side_px), 200, atol=1e-3)

@@ -91,11 +91,11 @@ def print_profile(profile: Profile, rows: int) -> None:
     usage = profile.usage()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("stage")
-    for heading in ("seconds", "share", "CPU s", "calls", "ms a frame"):
+    for heading in ("seconds", "share", "calls", "ms a frame"):
         table.add_column(heading, justify="right")
     for stage in profile.table(rows):
-        numbers = (f"{stage.wall_s:.2f}", f"{stage.share:.0%}", f"{stage.cpu_s:.2f}", f"{stage.calls}")
-        table.add_row(stage.stage, *numbers, f"{stage.frame_ms:.2f}")
+        numbers = (f"{stage.wall_s:.2f}", f"{stage.share:.0%}", f"{stage.calls}", f"{stage.frame_ms:.2f}")
+        table.add_row(stage.stage, *numbers)
     console = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=PLAIN_WIDTH)
     console.print(table)
     complain(

@@ -62,18 +62,19 @@ def ahead(items: Iterable[Item], *, depth: int = 1, name: str = "ahead") -> Gene
 
 def _produce(items: Iterable[Item], queue: Queue[Item | _End], unwanted: threading.Event) -> None:
     end = _End(None)
-    iterator = iter(items)
     try:
-        for item in iterator:
-            if not _put(queue, item, unwanted):
-                break
+        iterator = iter(items)
+        try:
+            for item in iterator:
+                if not _put(queue, item, unwanted):
+                    break
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
     except BaseException as error:  # it belongs to the consumer, whatever it is
         end = _End(error)
-    finally:
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            close()
-        _put(queue, end, unwanted)
+    _put(queue, end, unwanted)
 
 
 def _put(queue: Queue[Item | _End], item: Item | _End, unwanted: threading.Event) -> bool:

@@ -32,9 +32,6 @@ class Engine(Protocol):
     name: str
     """With version and precision, for the record."""
 
-    def prepare(self) -> None:
-        """Do what only the first video would wait for; from any thread."""
-
     def begin(self) -> Encode:
         """Return what encodes one video, chunk by chunk."""
 
@@ -46,9 +43,6 @@ class TorchEngine:
         self._network = network
         self._device = next(network.parameters()).device
         self.name = f"torch {torch.__version__} float32 on {self._device.type}"
-
-    def prepare(self) -> None:
-        """Do nothing: there is nothing to compile."""
 
     def begin(self) -> Encode:
         """Return what encodes one video, chunk by chunk."""
@@ -70,12 +64,14 @@ class TorchEngine:
 
 
 class OpenVinoEngine:
-    """The backbone in OpenVINO on the CPU, attention in PyTorch.
+    """The backbone in OpenVINO on the CPU, attention in PyTorch; it is compiled here, for some tenths of a second.
 
     Raises
     ------
     ImportError
         OpenVINO is not installed.
+    RuntimeError
+        OpenVINO cannot run the network on this processor.
     """
 
     def __init__(self, network: Network, config: BackboneConfig) -> None:
@@ -86,13 +82,10 @@ class OpenVinoEngine:
             for name, stream in (("rgb", network.rgb), ("flow", network.flow))
             if isinstance(stream, I3D)
         }
+        for stream in self._streams.values():
+            stream.compiled()
         precision = ", ".join(f"{name} {'bfloat16' if name in narrow else 'float32'}" for name in self._streams)
         self.name = f"openvino {load_openvino().__version__.split('-')[0]} {precision}"
-
-    def prepare(self) -> None:
-        """Compile the streams."""
-        for stream in self._streams.values():
-            stream.request()
 
     def begin(self) -> Encode:
         """Return what encodes one video, chunk by chunk."""
@@ -112,29 +105,41 @@ class OpenVinoEngine:
         return encode
 
 
-def choose_engine(network: Network, config: BackboneConfig) -> Engine:
-    """Return the engine that ``backbone.engine`` names, or with ``auto`` the fastest that can run here.
+def check_engine(config: BackboneConfig, device: str) -> None:
+    """Say before anything is loaded whether the engine that is asked for can be had.
 
     Raises
     ------
     ConfigError
-        OpenVINO is asked for and not installed, or the network is not on the CPU.
+        OpenVINO is asked for and not installed, or the network is not to run on the CPU.
     """
-    on_cpu = next(network.parameters()).device.type == "cpu"
-    installed = importlib.util.find_spec("openvino") is not None
-    if config.engine == "openvino" and not (on_cpu and installed):
-        remedy = "install it with: pip install 'mespot[fast]'" if on_cpu else "give --device cpu"
+    if config.engine == "openvino" and not _can_be_openvino(device):
+        remedy = "install it with: pip install 'mespot[fast]'" if device == "cpu" else "give --device cpu"
         raise ConfigError(f"backbone.engine = openvino: it is not available here; {remedy}, or leave it at auto.")
-    if config.engine == "torch" or not (on_cpu and installed):
+
+
+def choose_engine(network: Network, config: BackboneConfig) -> Engine:
+    """Return the engine that ``backbone.engine`` names, or with ``auto`` the fastest that runs here.
+
+    Raises
+    ------
+    ConfigError
+        OpenVINO is asked for and cannot be had, or does not run.
+    """
+    device = next(network.parameters()).device.type
+    check_engine(config, device)
+    if config.engine == "torch" or not _can_be_openvino(device):
         return TorchEngine(network)
     try:
         return OpenVinoEngine(network, config)
     except (ImportError, RuntimeError) as error:  # a broken installation, or a processor that it cannot use
         if config.engine == "openvino":
-            raise ConfigError(
-                f"backbone.engine = openvino: it does not run here ({error}); set it to torch."
-            ) from error
+            raise ConfigError(f"backbone.engine = openvino: it does not run here ({error}); use torch.") from error
         return TorchEngine(network)
+
+
+def _can_be_openvino(device: str) -> bool:
+    return device == "cpu" and importlib.util.find_spec("openvino") is not None
 
 
 def pooled(network: Network, maps: list[Tensor]) -> list[tuple[Float32, Float32]]:

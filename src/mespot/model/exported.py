@@ -25,8 +25,8 @@ def export_backbone(checkpoint: Checkpoint, out: Path) -> Path:
     checkpoint : Checkpoint
         The network.
     out : Path
-        Folder of exports; a folder in it is made that is named by the digest of the weights and the version of
-        OpenVINO, and is left as it is where it is there already.
+        Folder of exports; a folder in it is made that is named by the digest of the weights and the versions of
+        mespot and OpenVINO, and is left as it is where it is there already.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def export_backbone(checkpoint: Checkpoint, out: Path) -> Path:
             "models export: OpenVINO is not installed; install it with: pip install 'mespot[fast]'"
         ) from error
     version = openvino.__version__.split("-")[0]
-    folder = out / f"{checkpoint.digest}-openvino-{version}"
+    folder = out / f"{checkpoint.digest}-mespot-{VERSION}-openvino-{version}"
     if (folder / MANIFEST).exists():
         return folder
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -191,6 +192,18 @@ class Graph:
         return _Value(self._ops.concat(branches, 1), block.channels, value.side)
 
 
+def compile_model(model: Any, settings: dict[str, Any]) -> Any:
+    """Return a model compiled for the CPU; ``model`` may be the path of an .xml file.
+
+    Notes
+    -----
+    OpenVINO 2026 leaves the thread that compiles with an alternate signal stack that is freed later: on such a thread
+    the next Ctrl-C is a segmentation fault. So it is done on a thread that ends.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="compile") as pool:
+        return pool.submit(load_openvino().Core().compile_model, model, "CPU", settings).result()
+
+
 def folded(unit: Unit3D) -> tuple[Float32, Float32]:
     """Return weight and bias of the convolution that equals convolution and batch norm of ``unit``."""
     norm = unit.bn
@@ -235,13 +248,18 @@ class Stream:
         """Return a new pass over one video."""
         return StreamPass(self)
 
-    def request(self) -> tuple[Any, list[Held]]:
-        """Return the compiled graph, and what it holds between chunks."""
+    def compiled(self) -> tuple[Any, list[Held]]:
+        """Return the compiled graph, made at the first call, and what it holds between chunks.
+
+        Raises
+        ------
+        RuntimeError
+            OpenVINO cannot compile it for this processor.
+        """
         with self._lock:
             if self._compiled is None:
                 graph = Graph(self._network, self._side_px)
-                compiled = load_openvino().Core().compile_model(graph.build(), "CPU", self._settings)
-                self._compiled = compiled.create_infer_request(), graph.held
+                self._compiled = compile_model(graph.build(), self._settings), graph.held
             return self._compiled
 
 
@@ -249,16 +267,14 @@ class StreamPass:
     """One video through one stream, chunk by chunk."""
 
     def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self._rows: list[Float32] | None = None
+        compiled, held = stream.compiled()
+        self._request = compiled.create_infer_request()  # one a video: several may be under way
+        self._rows = [np.zeros((1, one.channels, one.front, one.side, one.side), np.float32) for one in held]
 
     def __call__(self, pictures: npt.NDArray[np.float32], last: bool) -> list[Float32]:
         """Return the next rows of P3, P4 and P5, (1, C, L, H, W), for the next (1, C, T, S, S) pictures."""
-        request, held = self._stream.request()
-        if self._rows is None:
-            self._rows = [np.zeros((1, one.channels, one.front, one.side, one.side), np.float32) for one in held]
         inputs = [np.ascontiguousarray(pictures), np.array([last], np.int64), *self._rows]
-        results = request.infer(inputs, share_inputs=True)
-        values = [np.asarray(results[index]) for index in range(3 + len(held))]
+        results = self._request.infer(inputs, share_inputs=True)
+        values = [np.asarray(results[index]) for index in range(3 + len(self._rows))]
         self._rows = values[3:]
         return values[:3]

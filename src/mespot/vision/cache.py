@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from mespot.config import Config
-from mespot.vision.decode import image_files
+from mespot.vision.images import image_files
 from mespot.vision.streams import Streams
 
 STAGE_VERSION = 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -11,7 +10,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 
 from mespot.config import DecodeConfig
@@ -20,20 +18,18 @@ from mespot.core.errors import VideoError
 from mespot.core.profile import NO_PROFILE, Recorder
 from mespot.core.video import FloatArray, IntArray, VideoInfo
 from mespot.vision.container import FilePass, Shown
+from mespot.vision.images import FolderPass, images_rate
 from mespot.vision.pictures import Image, Picture
 from mespot.vision.sampling import KEEP_STEP, Sampler, sample_frames
 
 __all__ = ["FrameChunk", "VideoReader", "sample_frames"]
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 LEAST_FRAMES = 2
 """Motion needs a pair of frames."""
 CHUNK_BYTES = 64 << 20
 """Most memory of a chunk's pictures as decoded, if more than one: the consumer holds one while the next is filled."""
 KEPT_BYTES = 256 << 20
 """Most memory of decoded frames that a reader keeps for its next pass: about 19 s of 640 x 480, 30 a second."""
-LARGEST_NUMBER = 2**63 - 1
-"""Largest number of an image: time stamps have 64 bits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +137,7 @@ class _Pass(Protocol):
 
 
 class VideoReader:
-    """The frames of a video, decoded anew at every pass.
+    """The frames of a video, decoded anew at every pass but for short videos.
 
     Parameters
     ----------
@@ -171,7 +167,7 @@ class VideoReader:
         if not path.exists():
             raise VideoError(f"{path}: does not exist; check the name.")
         self._path = path
-        self._rate = _images_rate(path, images_fps) if path.is_dir() else None
+        self._rate = images_rate(path, images_fps) if path.is_dir() else None
         self._info: VideoInfo | None = None
         self._truncated_after_s: float | None = None
         self._skipped_packets = 0
@@ -243,6 +239,7 @@ class VideoReader:
         for number, shown in _sampled(self._shown(source), sampler, float(source.time_base)):
             numbers.append(number)
             stamps.append(shown.pts)
+            shown.picture.load()
             pictures.append(shown.picture)
             nbytes = shown.picture.nbytes
             held += nbytes
@@ -273,7 +270,7 @@ class VideoReader:
             self._kept = wanted, kept
 
     def _start_pass(self) -> _Pass:
-        return FilePass(self._path) if self._rate is None else _FolderPass(self._path, self._rate)
+        return FilePass(self._path) if self._rate is None else FolderPass(self._path, self._rate)
 
     def _shown(self, source: _Pass) -> Iterator[Shown]:
         stamps = array("q")
@@ -318,95 +315,3 @@ def _sampled(shown: Iterator[Shown], sampler: Sampler, unit_s: float) -> Iterato
 def _chunk(numbers: array[int], stamps: array[int], pictures: list[Picture], time_base: Fraction) -> FrameChunk:
     pts = np.array(stamps, dtype=np.int64)
     return FrameChunk(np.array(numbers, dtype=np.int64), pts, (pts * float(time_base)).astype(np.float64), pictures)
-
-
-def _images_rate(folder: Path, images_fps: float | None) -> Fraction:
-    if images_fps is None:
-        raise VideoError(f"{folder}: is a folder of images; state their rate with --images-fps.")
-    rate = Fraction(images_fps).limit_denominator(1001) if 0 < images_fps < float("inf") else Fraction(0)
-    if rate <= 0:
-        raise VideoError(f"{folder}: a rate of {images_fps} images per second is not possible; state a positive one.")
-    return rate
-
-
-@dataclass(frozen=True, slots=True)
-class _FilePicture:
-    """An image file, read at every call; it holds no memory before."""
-
-    path: Path
-    size_px: tuple[int, int]
-    nbytes: int = 0
-
-    def rgb(self) -> Image:
-        return self._read(cv2.IMREAD_COLOR_RGB)
-
-    def grey(self) -> Image:
-        return self._read(cv2.IMREAD_GRAYSCALE)
-
-    def _read(self, mode: int) -> Image:
-        image = _read_image(self.path, mode)
-        height, width = image.shape[:2]
-        if (width, height) != self.size_px:
-            raise VideoError(
-                f"{self.path}: is {width} x {height} pixels, the first image "
-                f"{self.size_px[0]} x {self.size_px[1]}; give images of one size."
-            )
-        return image
-
-
-class _FolderPass:
-    """One pass over a folder of numbered images; the time base is the time between neighbouring numbers."""
-
-    rotation = 0
-    repaired = 0
-    skipped_packets = 0
-    broke_off = False
-
-    def __init__(self, folder: Path, rate: Fraction) -> None:
-        self.time_base = 1 / rate
-        self._images = _numbered_images(folder)
-        self.expected_frames: int | None = len(self._images)
-        self.expected_s: float | None = float((self._images[-1][0] - self._images[0][0] + 1) * self.time_base)
-        self.size_px = (0, 0)
-
-    def __iter__(self) -> Iterator[Shown]:
-        start = self._images[0][0]
-        height, width = _read_image(self._images[0][1], cv2.IMREAD_COLOR_RGB).shape[:2]
-        self.size_px = (width, height)
-        for number, path in self._images:
-            yield Shown(number - start, _FilePicture(path, self.size_px))
-
-    def close(self) -> None:
-        """Nothing stays open."""
-
-
-def image_files(folder: Path) -> list[Path]:
-    """Return the images of a folder, sorted by name; other files and hidden ones are none."""
-    return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
-
-
-def _numbered_images(folder: Path) -> list[tuple[int, Path]]:
-    images: dict[int, Path] = {}
-    for path in image_files(folder):
-        digits = re.findall(r"\d+", path.stem)
-        if not digits:
-            raise VideoError(f"{path}: has no number in its name; remove it or number it like the other images.")
-        number = int(digits[-1])
-        if number > LARGEST_NUMBER:
-            raise VideoError(f"{path}: has a number above {LARGEST_NUMBER}; number the images from 1.")
-        if number in images:
-            raise VideoError(f"{path}: has the same number as {images[number].name}; remove one of them.")
-        images[number] = path
-    if not images:
-        raise VideoError(f"{folder}: holds no images (png, jpg, bmp, tif); give a folder of images or a video file.")
-    return sorted(images.items())
-
-
-def _read_image(path: Path, mode: int) -> Image:
-    data = np.fromfile(path, dtype=np.uint8)
-    image = cv2.imdecode(data, mode) if data.size else None
-    if image is None:
-        raise VideoError(f"{path}: cannot be read as an image; copy it again from its source.")
-    return np.asarray(image, dtype=np.uint8)

@@ -1,7 +1,6 @@
 """The attended features of a network over a video's streams: all that the detector needs.
 
-No pictures are kept, but memory still grows with the length of the video: 2.6 kB a sampled frame for the features of
-the published network (0.4 kB at an eighth of its width).
+No pictures are kept, but memory still grows with the length of the video: some 0.6 kB a sampled frame.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""TV-L1 optical flow between crops, and the removal of what is left of the head's motion."""
+"""TV-L1 optical flow between crops."""
 
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mespot.config import FlowConfig
+from mespot.core.profile import usable_cores
 from mespot.core.signals import Float32, FlowField
 from mespot.vision import tvl1 as kernels
 
@@ -80,7 +80,7 @@ def tvl1(
         return flow if batch else flow[0]
     flow = np.empty((len(one), 2, *one.shape[1:]), np.float32)
     solve = partial(_solve_pair, one, two, flow, config)
-    workers = min(threads or _cores(), len(one))
+    workers = min(threads or usable_cores(), len(one))
     if workers > 1:
         with ThreadPoolExecutor(workers, thread_name_prefix="tvl1") as pool:
             list(pool.map(solve, range(len(one))))
@@ -160,34 +160,6 @@ class FlowExtractor:
         return ages
 
 
-def subtract_nose_mean(flow: Float32, nose_mask: npt.NDArray[np.bool_]) -> Float32:
-    """Return the flow without its mean over the nose, which moves with the head and not with an expression.
-
-    Parameters
-    ----------
-    flow : (T, 2, H, W) float32
-        Flow in px.
-    nose_mask : (H, W) or (T, H, W) bool
-        The nose region, one for all rows or one a row; a row whose mask is empty is left as it is.
-
-    Raises
-    ------
-    ValueError
-        The shapes do not fit.
-    """
-    rows, _, height, width = flow.shape
-    if nose_mask.shape not in ((height, width), (rows, height, width)):
-        raise ValueError(
-            f"the nose mask must be ({height}, {width}) or ({rows}, {height}, {width}), got {nose_mask.shape}"
-        )
-    masks = np.broadcast_to(nose_mask, (rows, height, width))
-    result = flow.copy()
-    for row, mask in enumerate(masks):
-        if mask.any():
-            result[row] -= flow[row][:, mask].mean(axis=1, dtype=np.float64).astype(np.float32)[:, None, None]
-    return result
-
-
 def _check_pictures(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> None:
     if first.ndim not in (2, 3) or first.shape != second.shape:
         raise ValueError(
@@ -205,10 +177,6 @@ def _check_pictures(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> None:
 def _as_batch(pictures: npt.NDArray[Any]) -> Float32:
     batch = np.ascontiguousarray(pictures, np.float32)
     return batch if batch.ndim == 3 else batch[None]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _solve_on_device(first: Float32, second: Float32, config: FlowConfig, device: str) -> Float32:
@@ -285,5 +253,5 @@ def _borrow(height: int, width: int, scales: int) -> Scratch:
 
 def _give_back(scratch: Scratch) -> None:
     with _lock:
-        if len(_spare) < _cores():
+        if len(_spare) < usable_cores():
             _spare.append(scratch)

@@ -30,7 +30,10 @@ class Picture(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Memory that the picture holds until it is converted, bytes."""
+        """Memory of the decoded picture, bytes."""
+
+    def load(self) -> None:
+        """Do what may be done ahead of the first look."""
 
     def rgb(self) -> Image:
         """Return (H, W, 3) uint8 RGB; rows may be padded."""
@@ -58,6 +61,9 @@ class FramePicture:
     def nbytes(self) -> int:
         """Memory of the frame's planes, bytes."""
         return sum(plane.buffer_size for plane in self.frame.planes)
+
+    def load(self) -> None:
+        """Do nothing: the frame is decoded."""
 
     def rgb(self) -> Image:
         """Return (H, W, 3) uint8 RGB; rows may be padded."""

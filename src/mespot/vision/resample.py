@@ -188,7 +188,7 @@ def _interpolate_rows(source: Any, columns: int, offset: float, step: float, slo
     # as many columns as stay within one row of each other: five source rows then hold all that they need
     run = padded if abs(slope) * padded < 1 else max(1, int(1 / abs(slope)) // _LANES) * _LANES
     for i in range(len(result)):
-        for begin in range(0, padded, run):
+        for begin in range(0, columns, run):  # never from beyond the last column: its places lie outside the source
             stop = min(begin + run, padded)
             start = offset + step * i + slope * begin
             end = start + slope * (min(stop, columns) - 1 - begin)
