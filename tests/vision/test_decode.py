@@ -16,6 +16,7 @@ from av.container import InputContainer
 import mespot.assets
 import mespot.vision.container as container_module
 import mespot.vision.decode as decode_module
+import mespot.vision.images as images_module
 from mespot.config import DecodeConfig
 from mespot.core.errors import VideoError
 from mespot.vision.container import FilePass
@@ -498,14 +499,29 @@ def test_folders_that_are_no_video_are_refused(tmp_path: Path) -> None:
 def test_images_of_another_size_or_damaged_are_named(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "images", ["a1.png", "a2.png"])
     write_images(folder, ["a3.png"], width=32)
-    chunk = decode(folder, images_fps=30.0)
-    for convert in (chunk.rgb, chunk.grey):
-        with pytest.raises(VideoError, match=r"a3.png: is 32 x 48 pixels, the first image 64 x 48"):
-            convert(2)
+    with pytest.raises(VideoError, match=r"a3.png: is 32 x 48 pixels, the first image 64 x 48"):
+        decode(folder, images_fps=30.0)
     (folder / "a3.png").write_bytes(b"")
-    for convert in (chunk.rgb, chunk.grey):
-        with pytest.raises(VideoError, match=r"a3.png: cannot be read as an image"):
-            convert(2)
+    with pytest.raises(VideoError, match=r"a3.png: cannot be read as an image"):
+        decode(folder, images_fps=30.0)
+
+
+def test_an_image_of_a_folder_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_images(tmp_path / "images", ["a1.png", "a2.png"])
+    read: list[Path] = []
+    plain = images_module._read_image
+
+    def count(path: Path) -> Image:
+        read.append(path)
+        return plain(path)
+
+    monkeypatch.setattr(images_module, "_read_image", count)
+    reader = VideoReader(folder, images_fps=30.0)
+    for _ in range(2):
+        for chunk in reader.chunks_ahead(DecodeConfig()):
+            chunk.rgb(0)
+            chunk.grey(0)
+    assert read == [folder / "a1.png", folder / "a1.png", folder / "a2.png"]  # the first one tells the size too
 
 
 def test_numbers_of_images_may_be_large_but_not_beyond_64_bits(tmp_path: Path) -> None:

@@ -280,7 +280,7 @@ def test_the_public_function_takes_a_device(face: Float32, monkeypatch: pytest.M
 
 @pytest.mark.slow
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="no C++ compiler")
-@pytest.mark.filterwarnings("default")  # torch's compiler warns about torch
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns about torch
 def test_the_iteration_compiles_once_for_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = tvl1_torch.compile_kernels()
     monkeypatch.setattr("torch._dynamo.config.error_on_recompile", True)
@@ -314,7 +314,7 @@ def cuda() -> str:
 
 
 @pytest.mark.gpu
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("ignore")
 def test_cuda_agrees_with_the_kernels_of_the_processor(face: Float32, cuda: str) -> None:
     first, second, truth = moved_pairs(face, 64, 61)
     fixed: dict[str, Any] = {"epsilon": 0, "outer_iterations": 1, "inner_iterations": 12}
@@ -331,7 +331,7 @@ def test_cuda_agrees_with_the_kernels_of_the_processor(face: Float32, cuda: str)
 
 
 @pytest.mark.gpu
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("ignore")
 def test_cuda_kernels_are_compiled_where_triton_is(cuda: str) -> None:
     pytest.importorskip("triton")
     compiled = tvl1_torch.kernels_for(cuda)
@@ -340,7 +340,7 @@ def test_cuda_kernels_are_compiled_where_triton_is(cuda: str) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("ignore")
 def test_cuda_needs_no_more_memory_than_stated(face: Float32, cuda: str) -> None:
     first, second, _ = moved_pairs(face, 128, 128)
     solve(first, second, QUICK, cuda)  # compilers take memory too
