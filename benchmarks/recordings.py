@@ -107,7 +107,10 @@ def repeat(source: Path, path: Path, times: int) -> Path:
 
 
 def full_width_weights(path: Path) -> Path:
-    """Write a checkpoint of the full-width network of two streams, its weights as they begin; return ``path``."""
-    config = Config()
+    """Write a checkpoint of the full-width network of two streams, its weights as they begin; return ``path``.
+
+    Both streams run in bfloat16 and the flow is that of the shipped weights, whose detections bear both.
+    """
+    config = Config().override(["backbone.bfloat16=both", "flow.warps=2", "flow.scales=3"])
     save_checkpoint(path, Network(config), config, facts={"weights": "not trained; for measuring speed"})
     return path
