@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, nargs="+", default=[1, 2, 5, 10], help="multiples of the least")
     parser.add_argument("--videos", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--plot", type=Path, default=RESULTS / "growth.png")
+    parser.add_argument("--plot", type=Path, default=RESULTS.parent.parent / "docs" / "images" / "growth.png")
     options = parser.parse_args()
     facts = machine()
     print(f"{facts['processor']}, {facts['cores']} cores, load {facts['load_before']}")

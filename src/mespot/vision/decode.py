@@ -28,8 +28,8 @@ LEAST_FRAMES = 2
 """Motion needs a pair of frames."""
 CHUNK_BYTES = 64 << 20
 """Most memory of a chunk's pictures as decoded, if more than one: the consumer holds one while the next is filled."""
-KEPT_BYTES = 256 << 20
-"""Most memory of decoded frames that a reader keeps for its next pass: about 19 s of 640 x 480, 30 a second."""
+KEPT_BYTES = 160 << 20
+"""Most memory of decoded frames that a reader keeps for its next pass: about 12 s of 640 x 480, 30 a second."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
