@@ -3,67 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mespot.config import BackboneConfig, Config
-from mespot.core.signals import FaceTrack, Features, Float32, Grid, PackedLandmarks
+from made_streams import random_streams
+from mespot.config import BackboneConfig
+from mespot.core.signals import Features, Float32, Grid
 from mespot.vision import features as features_module
-from mespot.vision.align import CropTransforms, steady_transforms
-from mespot.vision.decode import VideoReader
+from mespot.vision.align import CropTransforms
 from mespot.vision.features import encode_features, region_cells, typical_landmarks
-from mespot.vision.landmarks import find_landmarks
 from mespot.vision.regions import REGIONS, region_masks
-from mespot.vision.streams import Streams, network_input, stream_chunks
-
-SMALL = Config().override(
-    ["align.crop_px=64", "backbone.input_px=32", "flow.warps=1", "flow.scales=2", "decode.sampling_fps=15"]
-)
-FPS = 30.0
-
-
-@pytest.fixture(scope="module")
-def reader(smile_clip: Path) -> VideoReader:
-    return VideoReader(smile_clip)
-
-
-@pytest.fixture(scope="module")
-def transforms(reader: VideoReader) -> CropTransforms:
-    """The clip's first face, kept through the video but for a gap."""
-    frames, face = [], None
-    for chunk in reader.chunks(sampling_fps=SMALL.decode.sampling_fps, chunk_frames=64):
-        face = find_landmarks(chunk.images[0]) if face is None else face
-        frames.append(chunk.frames)
-    assert face is not None
-    rows = len(np.concatenate(frames))
-    present = np.ones(rows, np.bool_)
-    present[12:15] = False
-    knots = np.flatnonzero(present)
-    landmarks = PackedLandmarks.pack(np.tile(face, (len(knots), 1, 1)))
-    starts = present & ~np.concatenate([[False], present[:-1]])
-    track = FaceTrack(np.concatenate(frames), present, starts, knots, landmarks)
-    return steady_transforms(track, reader.info.times_s[track.frames], SMALL.align)
-
-
-def all_streams(reader: VideoReader, transforms: CropTransforms, *assignments: str) -> Streams:
-    return Streams.join(list(stream_chunks(reader, transforms, SMALL.override(assignments))))
-
-
-def random_streams(rows: int) -> Streams:
-    rng = np.random.default_rng(rows)
-    return Streams(
-        rgb=rng.integers(0, 256, (rows, 3, 2, 2), dtype=np.uint8),
-        flow=rng.normal(0, 10, (rows, 2, 2, 2)).astype(np.float32),
-        motion=rng.normal(size=(rows, len(REGIONS), 2)).astype(np.float32),
-        frames=np.arange(rows) * 2,
-        times_s=np.arange(rows) / FPS,
-        present=np.ones(rows, np.bool_),
-    )
-
+from mespot.vision.streams import Streams, network_input
 
 STRIDES = (4, 8, 16)
 GRIDS = tuple(Grid(first=(stride - 1) / 2, stride=stride, window=stride) for stride in STRIDES)

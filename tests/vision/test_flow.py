@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
 from itertools import pairwise
 from typing import Any
 
@@ -25,17 +24,10 @@ QUICK = FlowConfig(scales=2, warps=2, outer_iterations=2)
 
 
 @pytest.fixture(scope="module")
-def face() -> Float32:
+def face(grey_face: npt.NDArray[np.uint8]) -> Float32:
     """A smooth enlarged face, from which pictures are sampled at any place."""
-    with as_file(files("mespot.assets").joinpath("neutral_to_smile.mp4")) as path:
-        video = cv2.VideoCapture(str(path))
-        ok, frame = video.read()
-        video.release()
-    assert ok
-    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    top, left = (grey.shape[0] - 288) // 2, (grey.shape[1] - 288) // 2
-    crop = cv2.resize(grey[top : top + 288, left : left + 288], (128 * FINE, 128 * FINE), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(cv2.GaussianBlur(crop, (0, 0), 1.5), np.float32)
+    large = cv2.resize(grey_face.astype(np.float32), (128 * FINE, 128 * FINE), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.GaussianBlur(large, (0, 0), 1.5), np.float32)
 
 
 def sample(face: Float32, x: Float32, y: Float32) -> Float32:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,42 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mespot.config import BackboneConfig, Config
+from made_streams import FPS, SMALL, random_streams
+from mespot.config import BackboneConfig
 from mespot.core.signals import FaceTrack, PackedLandmarks
 from mespot.vision import streams as streams_module
-from mespot.vision.align import CropTransforms, steady_transforms
+from mespot.vision.align import CropTransforms
 from mespot.vision.decode import VideoReader
-from mespot.vision.landmarks import find_landmarks
 from mespot.vision.regions import REGIONS
 from mespot.vision.streams import LONGEST_STEP, Streams, motion_breaks, network_input, step_scales, stream_chunks
-
-SMALL = Config().override(
-    ["align.crop_px=64", "backbone.input_px=32", "flow.warps=1", "flow.scales=2", "decode.sampling_fps=15"]
-)
-FPS = 30.0
-
-
-@pytest.fixture(scope="module")
-def reader(smile_clip: Path) -> VideoReader:
-    return VideoReader(smile_clip)
-
-
-@pytest.fixture(scope="module")
-def transforms(reader: VideoReader) -> CropTransforms:
-    """The clip's first face, kept through the video but for a gap."""
-    frames, face = [], None
-    for chunk in reader.chunks(sampling_fps=SMALL.decode.sampling_fps, chunk_frames=64):
-        face = find_landmarks(chunk.images[0]) if face is None else face
-        frames.append(chunk.frames)
-    assert face is not None
-    rows = len(np.concatenate(frames))
-    present = np.ones(rows, np.bool_)
-    present[12:15] = False
-    knots = np.flatnonzero(present)
-    landmarks = PackedLandmarks.pack(np.tile(face, (len(knots), 1, 1)))
-    starts = present & ~np.concatenate([[False], present[:-1]])
-    track = FaceTrack(np.concatenate(frames), present, starts, knots, landmarks)
-    return steady_transforms(track, reader.info.times_s[track.frames], SMALL.align)
 
 
 def all_streams(reader: VideoReader, transforms: CropTransforms, *assignments: str) -> Streams:
@@ -182,18 +153,6 @@ def test_the_network_sees_both_streams_between_minus_one_and_one() -> None:
     assert motion.tolist() == [-1, -1, -0.5, 0, 0.25, 1, 1]
     assert flow[0] == -7
     assert network_input(None, flow, config)[0] is None
-
-
-def random_streams(rows: int) -> Streams:
-    rng = np.random.default_rng(rows)
-    return Streams(
-        rgb=rng.integers(0, 256, (rows, 3, 2, 2), dtype=np.uint8),
-        flow=rng.normal(0, 10, (rows, 2, 2, 2)).astype(np.float32),
-        motion=rng.normal(size=(rows, len(REGIONS), 2)).astype(np.float32),
-        frames=np.arange(rows) * 2,
-        times_s=np.arange(rows) / FPS,
-        present=np.ones(rows, np.bool_),
-    )
 
 
 def test_streams_check_their_shapes() -> None:

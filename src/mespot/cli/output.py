@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mespot.core.profile import Profile
     from mespot.core.spotting import Spotting
     from mespot.pipeline import Progress
@@ -85,7 +87,6 @@ def _lines(title: str) -> Report:
 def print_profile(profile: Profile, rows: int) -> None:
     """Print where the time of one video went, to standard error."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     usage = profile.usage()
@@ -96,8 +97,7 @@ def print_profile(profile: Profile, rows: int) -> None:
     for stage in profile.table(rows):
         numbers = (f"{stage.wall_s:.2f}", f"{stage.share:.0%}", f"{stage.calls}", f"{stage.frame_ms:.2f}")
         table.add_row(stage.stage, *numbers)
-    console = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=PLAIN_WIDTH)
-    console.print(table)
+    _print_table(table, stderr=True)
     complain(
         f"{rows} sampled frames in {usage.wall_s:.2f} s ({rows / usage.wall_s:.0f} a second), {usage.cpu_s:.2f} s of "
         f"processor time on {usage.cores} cores, idle {usage.idle_share:.0%}; stages on several threads overlap"
@@ -107,7 +107,6 @@ def print_profile(profile: Profile, rows: int) -> None:
 def print_expressions(spotting: Spotting) -> None:
     """Print the expressions of one video as a short table to standard output."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -127,5 +126,12 @@ def print_expressions(spotting: Spotting) -> None:
         numbers = (row["onset_s"], row["apex_s"], row["offset_s"], row["duration_s"], row["score"])
         cells = (row["kind"], *(f"{number:.2f}" for number in numbers), printable(row["region"]))
         table.add_row(*(Text(cell) for cell in cells))
-    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+    _print_table(table, stderr=False)
+
+
+def _print_table(table: Table, *, stderr: bool) -> None:
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    console = Console(stderr=stderr) if stream.isatty() else Console(stderr=stderr, width=PLAIN_WIDTH)
     console.print(table)

@@ -124,8 +124,8 @@ def crop(image: npt.NDArray[np.uint8], matrix: Float64, side_px: int) -> Float32
 
     Parameters
     ----------
-    image : (H, W, 3) uint8
-        RGB picture.
+    image : (H, W, 3) or (H, W) uint8
+        RGB or grey picture.
     matrix : (2, 3) float64
         One of `CropTransforms.matrices`.
     side_px : int
@@ -133,8 +133,8 @@ def crop(image: npt.NDArray[np.uint8], matrix: Float64, side_px: int) -> Float32
 
     Returns
     -------
-    (side_px, side_px, 3) float32
-        RGB values in 0..255, see `mespot.vision.resample.warp`.
+    (side_px, side_px, 3) or (side_px, side_px) float32
+        Values in 0..255, see `mespot.vision.resample.warp`.
     """
     return warp(image, matrix, side_px)
 

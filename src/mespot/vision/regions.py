@@ -76,20 +76,7 @@ def _hull(points: Float32) -> Float32:
 
 
 def region_masks(landmarks: npt.NDArray[np.floating], side_px: int) -> npt.NDArray[np.bool_]:
-    """Return which pixels of a crop belong to which region.
-
-    Parameters
-    ----------
-    landmarks : (468, 2) float
-        Points in crop px.
-    side_px : int
-        Side of the crop, px.
-
-    Returns
-    -------
-    (R, side_px, side_px) bool
-        One mask a name in `REGIONS`, see `region_spans`.
-    """
+    """Return `region_spans`, of the same parameters, as (R, side_px, side_px) bool masks, one a name in `REGIONS`."""
     begin, end = np.moveaxis(region_spans(landmarks, side_px)[:FACE, :, None], -1, 0)
     columns = np.arange(side_px)
     return np.asarray((begin <= columns) & (columns < end))
