@@ -174,7 +174,9 @@ def test_any_picture_gives_finite_flow(height: int, width: int, kind: str, seed:
     first, second = pictures.astype(np.float32)
     flow = solve(first, second, QUICK)
     assert np.isfinite(flow).all()
-    np.testing.assert_allclose(flow[0], tvl1(first[0], second[0], QUICK), atol=0.05)
+    # One warp, all iterations: on noise, rounding decides when an update stops and grows with every warp.
+    fixed = QUICK.model_copy(update={"epsilon": 0.0, "warps": 1, "scales": 1})
+    np.testing.assert_allclose(solve(first, second, fixed)[0], tvl1(first[0], second[0], fixed), atol=0.05)
 
 
 @pytest.mark.parametrize(
