@@ -179,6 +179,9 @@ class TrainingConfig(Section):
     pastes: float = Field(
         0.0, ge=0, description="expressions of other videos added to a window's flow, on average; flow stream alone"
     )
+    library_share: float = Field(
+        0.5, ge=0, le=1, description="share of the pastes that come from a library of flows, where one is given"
+    )
     precision: Literal["float32", "bfloat16"] = Field("float32")
     seed: int = Field(0, ge=0)
 
