@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import pytest
-
 from safetensors.numpy import load_file
 
 from mespot.core.errors import ConfigError
