@@ -1,5 +1,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -124,7 +125,7 @@ def test_expressions_lie_apart_and_inside_and_at_least_one_is_there(carrier: Car
             assert events
             for event in events:
                 assert 0 <= event.onset < event.apex <= event.offset < len(shown) - 1
-            for one, other in zip(events, events[1:], strict=False):
+            for one, other in pairwise(events):
                 assert shown.active(one).max() < shown.active(other).min()
     assert len(events) > 1 or per_minute == 1
     assert draw_events(np.random.default_rng(0), carrier, cast, 0.0) == ()
