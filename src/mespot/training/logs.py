@@ -72,7 +72,7 @@ class RunLog:
         else:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._events = SummaryWriter(str(folder / EVENTS_FOLDER), purge_step=step + 1)  # type: ignore[no-untyped-call]
+            self._events = SummaryWriter(str(folder / EVENTS_FOLDER), purge_step=step + 1)
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +82,7 @@ class RunLog:
     ) -> None:
         self._steps.close()
         if self._events is not None:
-            self._events.close()  # type: ignore[no-untyped-call]
+            self._events.close()
 
     def step(self, step: Step) -> None:
         """Write one update."""
@@ -102,7 +102,7 @@ class RunLog:
             return
         for name, value in values.items():
             if value is not None and name not in ("epoch", "step"):
-                self._events.add_scalar(f"{group}/{name}", value, step)  # type: ignore[no-untyped-call]
+                self._events.add_scalar(f"{group}/{name}", value, step)
 
 
 def _truncate(path: Path, keep: Callable[[dict[str, Any]], bool]) -> None:

@@ -75,7 +75,8 @@ class VideoMaps:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: Any = safe_open(str(path), framework="numpy").__enter__()
+        reader: Any = safe_open  # has no types
+        self._file = reader(str(path), framework="numpy").__enter__()
         self.backbone: str = self._file.metadata()["backbone"]
         rows = {name: self._file.get_tensor(name) for name in ("frames", "times_s", "present", "motion")}
         flow = np.broadcast_to(np.zeros((1, 2, 1, 1), np.float16), (len(rows["frames"]), 2, 1, 1))
@@ -112,7 +113,7 @@ class MappedSample(Sample):
                 maps = self.maps.read(start, min(start + BLOCK_FRAMES, len(streams)), grids)
                 parts.append(pooled(network, [as_maps(level[None], device) for level in maps]))
         levels = tuple(
-            Level(*(np.concatenate(arrays) for arrays in zip(*level, strict=True)), grid)
+            Level(np.concatenate([part[0] for part in level]), np.concatenate([part[1] for part in level]), grid)
             for level, grid in zip(zip(*parts, strict=True), grids, strict=True)
         )
         nowhere = np.zeros((0, 2), np.float32)
@@ -188,11 +189,11 @@ class MapStore:
         def encode(rgb: Float32 | None, flow: Float32 | None, last: bool) -> list[tuple[Float32, Float32]]:
             for past in pasts:
                 past.last = last
-            pictures = (
+            pictures, motion = (
                 None if x is None else torch.from_numpy(x).transpose(0, 1)[None].to(device) for x in (rgb, flow)
             )
             with torch.inference_mode():
-                maps = network.encode(*pictures, pasts)
+                maps = network.encode(pictures, motion, pasts)
             for parts, level in zip(kept, maps, strict=True):
                 narrow = level[0].permute(1, 2, 3, 0).clamp(max=LARGEST).half()
                 parts.append(narrow.cpu().numpy())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 
@@ -15,5 +17,7 @@ def computes_bfloat16(device: torch.device) -> bool:
     """
     if device.type != "cpu":
         return True
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # newer than the oldest PyTorch that is supported
+    capabilities: Mapping[str, object] = getattr(
+        torch.cpu, "get_capabilities", dict
+    )()  # newer than the oldest PyTorch that is supported
     return any(name.endswith("bf16") and bool(there) for name, there in capabilities.items())
