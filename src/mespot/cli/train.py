@@ -20,13 +20,13 @@ from mespot.cli.output import say
 
 
 def train(
-    table: Annotated[Path, typer.Argument(metavar="TABLE.csv", help="Annotated videos to learn from.")],
+    tables: Annotated[list[Path], typer.Argument(metavar="TABLE.csv...", help="Annotated videos to learn from.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where checkpoints and the log go.")],
     validation: Annotated[
         Path | None, typer.Option(metavar="TABLE.csv", help="Annotated videos to validate on.")
     ] = None,
     validation_subjects: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Subjects of TABLE.csv that are kept for validation.")
+        str | None, typer.Option(metavar="A,B", help="Subjects of the tables that are kept for validation.")
     ] = None,
     first_frame: Annotated[int, typer.Option(help="Number of a video's first frame in the tables.")] = 0,
     initial: Annotated[
@@ -35,6 +35,9 @@ def train(
     mode: Annotated[
         Literal["end_to_end", "frozen_backbone"] | None,
         typer.Option(help="frozen_backbone keeps the I3D of --initial, and is quick; end_to_end is the default."),
+    ] = None,
+    flows: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Expressions as flow, of 'mespot flows', to paste.")
     ] = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
@@ -58,7 +61,7 @@ def train(
     from mespot.training.run import train_from_tables
 
     checkpoint = train_from_tables(
-        table,
+        tables,
         validation,
         out=out,
         config=settings,
@@ -67,6 +70,7 @@ def train(
         validation_subjects=subjects,
         first_frame=first_frame,
         initial=initial,
+        flows=flows,
         device=device,
         on_line=say,
     )

@@ -25,6 +25,7 @@ from mespot.training.source import Targets, cut_ahead, make_source
 from mespot.training.state import STATE_FILE, RunState, config_digest, data_digest, load_state, save_state
 from mespot.training.validate import validate
 from mespot.training.windows import Sample
+from mespot.vision.library import FlowLibrary
 
 LEAST_RATE = 0.01
 """Share of the learning rate that cosine annealing ends with."""
@@ -41,6 +42,7 @@ def train(
     on_step: Callable[[Step], None] | None = None,
     on_line: Callable[[str], None] | None = None,
     start: Network | None = None,
+    library: FlowLibrary | None = None,
     facts: dict[str, Any] | None = None,
 ) -> Path:
     """Train a network and return the path of the best checkpoint.
@@ -65,6 +67,8 @@ def train(
         Receives one line of text after every epoch, and where something is not as asked.
     start : Network, optional
         Weights to begin with, of the same configuration; random ones otherwise. A frozen backbone is its backbone.
+    library : FlowLibrary, optional
+        Expressions as flow that are pasted besides those of the videos (``training.pastes``, ``library_share``).
     facts : dict, optional
         Written into the checkpoints, beside epoch and score (for example the held-out subject).
 
@@ -74,7 +78,7 @@ def train(
         ``out`` holds a run and ``resume`` is off, or that run had another configuration, other videos or annotations;
         or the maps of the samples are those of another backbone.
     ConfigError
-        ``training.patience`` is given without validation videos.
+        ``training.patience`` is given without validation videos, or a library that the network cannot learn from.
     KeyboardInterrupt
         Ctrl-C was pressed; the state was saved first.
 
@@ -82,7 +86,7 @@ def train(
     -----
     Method.md 8. Batch normalisation learns from every batch: prefer ``batch`` over ``accumulate`` where memory allows.
     """
-    run = _Run(train, validation, config, out, device, start, facts or {}, on_line or (lambda _: None))
+    run = _Run(train, validation, config, out, device, start, library, facts or {}, on_line or (lambda _: None))
     run.open(resume)
     with interruptible() as interrupted, RunLog(out, run.state.step, run.epoch, run.say) as log:
         while not run.finished():
@@ -103,6 +107,7 @@ class _Run:
         out: Path,
         device: str,
         start: Network | None,
+        library: FlowLibrary | None,
         facts: dict[str, Any],
         say: Callable[[str], None],
     ) -> None:
@@ -115,7 +120,7 @@ class _Run:
         if start is not None:
             self.network.load_state_dict(start.state_dict())
         set_batch_norm_momentum(self.network, settings.batch_norm_momentum)
-        self.source = make_source(samples, config, self.network)
+        self.source = make_source(samples, config, self.network, library)
         self.network.to(self.device).train()
         self.mean = MovingMean(self.network, settings.average) if settings.average else None
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,13 @@ from mespot.training.validate import score_samples
 from mespot.training.windows import Sample
 from mespot.vision.cache import cache_path
 from mespot.vision.decode import VideoReader
+from mespot.vision.library import FlowLibrary
 
 OnLine = Callable[[str], None]
 
 
 def train_from_tables(
-    train_table: Path,
+    train_tables: Sequence[Path],
     validation_table: Path | None,
     *,
     out: Path,
@@ -42,6 +43,7 @@ def train_from_tables(
     validation_subjects: tuple[str, ...] = (),
     first_frame: int = 0,
     initial: Path | None = None,
+    flows: Path | None = None,
     device: str = "auto",
     on_line: OnLine = print,
 ) -> Path:
@@ -49,8 +51,8 @@ def train_from_tables(
 
     Parameters
     ----------
-    train_table : Path
-        Annotations in frames (`mespot.data.table`); videos lie relative to it.
+    train_tables : sequence of Path
+        Annotations in frames (`mespot.data.table`); the videos of each lie relative to it.
     validation_table : Path, optional
         Videos on which the best epoch and the thresholds are chosen; otherwise those of ``validation_subjects``.
     out : Path
@@ -62,11 +64,13 @@ def train_from_tables(
     resume : bool
         Go on with the run in ``out``.
     validation_subjects : tuple of str
-        Subjects of ``train_table`` that are kept out of training.
+        Subjects of ``train_tables`` that are kept out of training.
     first_frame : int
         Number of a video's first frame in the tables.
     initial : Path, optional
         Weights to start from, see `mespot.training.initial.starting_network`; a frozen backbone needs them.
+    flows : Path, optional
+        A library of expressions as flow (``mespot flows``) that are pasted into the videos.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     on_line : callable
@@ -78,17 +82,17 @@ def train_from_tables(
         A table, checkpoint, configuration or video is not as stated.
     """
     start = starting_network(initial, config)
-    training = load_table(train_table, unit="frames", videos_root=train_table.parent, first_frame=first_frame)
+    library = FlowLibrary.load(flows) if flows else None
+    training = Dataset(tuple(video for table in train_tables for video in _table(table, first_frame)))
     if validation_table:
-        root = validation_table.parent
-        validation = load_table(validation_table, unit="frames", videos_root=root, first_frame=first_frame)
+        validation = _table(validation_table, first_frame)
         refuse_shared_subjects(training, validation)
     else:
         training, validation = split(training, validation_subjects)
     store = MapStore(cache, start, config) if start and config.training.mode == "frozen_backbone" else None
     train_samples = list(samples(training, config, cache, on_line, store))
     validation_samples = list(samples(validation, config, cache, on_line, store))
-    tables = [table for table in (train_table, validation_table) if table]
+    tables = [table for table in (*train_tables, validation_table) if table]
     facts = {
         "synthetic": all(simulated(table) for table in tables),
         "train": _describe(training, train_samples),
@@ -104,6 +108,7 @@ def train_from_tables(
         on_step=_narrator(on_line),
         on_line=on_line,
         start=start,
+        library=library,
         facts=facts,
     )
 
@@ -141,7 +146,7 @@ def evaluate_table(
         in seconds, and whether the videos are simulated.
     """
     checkpoint = load_checkpoint(weights) if weights else load_default_weights()
-    dataset = load_table(table, unit="frames", videos_root=table.parent, first_frame=first_frame)
+    dataset = _table(table, first_frame)
     found = list(samples(dataset, checkpoint.config, cache, on_line))
     engine = choose_engine(checkpoint.network, checkpoint.config.backbone)
     scores = score_samples(checkpoint.network, found, checkpoint.config, iou=iou, engine=engine)
@@ -197,6 +202,10 @@ def score_lines(scores: Scores, iou: float, synthetic: bool) -> Iterator[str]:
         )
     if scores.median_onset_error_s is not None:
         yield f"median onset error of true positives: {scores.median_onset_error_s:.3f} s"
+
+
+def _table(path: Path, first_frame: int) -> Dataset:
+    return load_table(path, unit="frames", videos_root=path.parent, first_frame=first_frame)
 
 
 def simulated(table: Path) -> bool:

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from mespot.config import Config
+from mespot.core.errors import ConfigError
 from mespot.model.network import Network, Outputs
 from mespot.training.frozen import MapWindows
 from mespot.training.maps import MappedSample
 from mespot.training.windows import Batch, Sample, Window, WindowSampler, collate
+from mespot.vision.library import FlowLibrary
 
 BATCHES_AHEAD = 3
 """Batches that are cut from the videos while the device computes."""
@@ -58,10 +60,14 @@ class VideoWindows:
         Sections ``backbone`` and ``training``.
     network : Network
         Its levels.
+    library : FlowLibrary, optional
+        Expressions that are pasted besides those of the videos.
     """
 
-    def __init__(self, samples: Sequence[Sample], config: Config, network: Network) -> None:
-        self._sampler = WindowSampler(samples, config.training)
+    def __init__(
+        self, samples: Sequence[Sample], config: Config, network: Network, library: FlowLibrary | None = None
+    ) -> None:
+        self._sampler = WindowSampler(samples, config.training, library)
         self._backbone = config.backbone
         self._grids = network.grids()
         self._lengths = [-(-config.training.window_frames // grid.stride) for grid in self._grids]
@@ -80,16 +86,25 @@ class VideoWindows:
         return outputs
 
 
-def make_source(samples: Sequence[Sample], config: Config, network: Network) -> Source:
-    """Return what ``config.training.mode`` learns from.
+def make_source(
+    samples: Sequence[Sample], config: Config, network: Network, library: FlowLibrary | None = None
+) -> Source:
+    """Return what ``config.training.mode`` learns from; ``library`` is for `VideoWindows`.
 
     Raises
     ------
     ValueError
         The samples have maps where the mode wants streams, or the other way round.
+    ConfigError
+        A library is given for a mode or a network that cannot learn from flow alone.
     CheckpointError
         The maps are those of another backbone than the network's.
     """
+    if library is not None and (config.training.mode == "frozen_backbone" or config.backbone.sees_rgb):
+        raise ConfigError(
+            "a library of flows teaches networks that see flow alone, end to end; leave it out, or set "
+            "backbone.streams=flow and training.mode=end_to_end."
+        )
     mapped = [sample for sample in samples if isinstance(sample, MappedSample)]
     if config.training.mode == "frozen_backbone":
         if len(mapped) != len(samples):
@@ -97,7 +112,7 @@ def make_source(samples: Sequence[Sample], config: Config, network: Network) -> 
         return MapWindows(mapped, config, network)
     if mapped:
         raise ValueError("end-to-end training needs samples with streams, not those with maps")
-    return VideoWindows(samples, config, network)
+    return VideoWindows(samples, config, network, library)
 
 
 def cut_ahead(cut: Callable[[int], Cut], begin: int, stop: int, size: int) -> Generator[list[Cut], None, None]:

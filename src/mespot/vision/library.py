@@ -83,6 +83,4 @@ class FlowLibrary:
             arrays: dict[str, Any] = load_file(path)
             return cls(**arrays)
         except (OSError, SafetensorError, TypeError, ValueError, IndexError) as error:
-            raise ConfigError(
-                f"{path}: is no library of flows ({error}); make one with 'mespot simulate --flows'."
-            ) from error
+            raise ConfigError(f"{path}: is no library of flows ({error}); make one with 'mespot flows'.") from error
