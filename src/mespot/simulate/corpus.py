@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -17,62 +12,51 @@ import numpy as np
 
 from mespot.core.errors import ConfigError
 from mespot.simulate.identity import build_neutral, load_still
+from mespot.simulate.manifest import (
+    COLUMNS,
+    PRESET,
+    VERSION,
+    Progress,
+    VideoJob,
+    check_apart,
+    check_disjoint,
+    write_corpus,
+    write_json,
+)
 from mespot.simulate.render import Renderer
-from mespot.simulate.scene import PER_MINUTE, Scene, draw_scene
+from mespot.simulate.scene import ME_SHARE, PER_MINUTE, Scene, draw_scene
 from mespot.vision.encode import VideoWriter
 
-VERSION = 1
-"""Raised whenever the same seed gives other videos."""
-COLUMNS = ("video", "subject", "onset", "apex", "offset", "kind", "actions", "side", "intensity_px")
-"""Columns of ``annotations.csv``; frames count from 0, the offset is inclusive. A video without expressions has one row
-that is empty from ``onset`` on."""
-SIZES: tuple[tuple[int, int], ...] = ((640, 480),) * 8 + ((320, 240), (1280, 720))
-"""Picture sizes to choose from; repeated entries are more likely."""
-RATES: tuple[float, ...] = (25.0, 30.0, 30.0, 30.0, 50.0)
-"""Frame rates to choose from."""
+__all__ = ["COLUMNS", "RATES", "SIZES", "VERSION", "Job", "check_disjoint", "simulate_corpus", "simulate_video"]
 
-Progress = Callable[[int, int], None]
+SIZES: tuple[tuple[int, int], ...] = (
+    *((640, 480),) * 11, *((400, 400),) * 3, *((480, 360),) * 2, (320, 240), (320, 240), (1280, 720), (1920, 1080),
+)  # fmt: skip
+"""Picture sizes to choose from, about as recordings have them; repeated entries are more likely."""
+RATES: tuple[float, ...] = (*(25.0, 30.0, 30.0, 30.0, 50.0, 60.0) * 3, 100.0, 200.0)
+"""Frame rates to choose from; the datasets have 30 (CAS(ME)^2) and 200 (SAMM-LV)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One video of a corpus, complete in itself so that any process can make it."""
+class Job(VideoJob):
+    """One video of a face that is moved from a still.
 
-    out: Path
+    Parameters
+    ----------
+    index : int
+        Number of the video in the corpus.
+    sizes : tuple of (int, int)
+        Picture sizes to choose from.
+    rates : tuple of float
+        Frame rates to choose from.
+    clip_s : float
+        Duration, s.
+    """
+
     index: int
-    face: Path
-    seed: int
     sizes: tuple[tuple[int, int], ...]
     rates: tuple[float, ...]
     clip_s: float
-    split: str
-    per_minute: float
-
-    @property
-    def video(self) -> Path:
-        """The video file."""
-        return self.out / "videos" / f"sim_{self.index:05d}.mp4"
-
-    @property
-    def sidecar(self) -> Path:
-        """JSON beside the video; written last, so it says that the video is finished."""
-        return self.video.with_suffix(".json")
-
-    def key(self) -> str:
-        """Digest of all that decides the video."""
-        face = hashlib.sha256(self.face.read_bytes()).hexdigest()
-        facts = (VERSION, self.index, face, self.seed, self.sizes, self.rates, self.clip_s, self.split, self.per_minute)
-        return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
-
-    def finished(self) -> bool:
-        """Whether the same video lies there already."""
-        if not (self.video.is_file() and self.sidecar.is_file()):
-            return False
-        try:
-            facts = json.loads(self.sidecar.read_text(encoding="utf-8"))
-        except ValueError:
-            return False
-        return isinstance(facts, dict) and facts.get("key") == self.key()
 
 
 def simulate_corpus(
@@ -87,6 +71,8 @@ def simulate_corpus(
     clip_s: float = 60.0,
     split: str = "all",
     per_minute: float = PER_MINUTE,
+    me_share: float = ME_SHARE,
+    apart_from: Sequence[Path] = (),
     on_progress: Progress | None = None,
 ) -> Path:
     """Write labelled videos of simulated expressions.
@@ -112,7 +98,11 @@ def simulate_corpus(
     split : str
         ``train`` and ``test`` show disjoint combinations of actions, ``all`` shows every one.
     per_minute : float
-        Expressions per minute, on average.
+        Expressions per minute, on average; 0 shows all but expressions.
+    me_share : float
+        Share of ME among the expressions, 0 to 1.
+    apart_from : sequence of Path
+        Manifests of corpora that may share no face with this one, see `check_apart`.
     on_progress : callable, optional
         Called with the number of finished and of all videos.
 
@@ -124,63 +114,80 @@ def simulate_corpus(
     Raises
     ------
     ConfigError
-        No face, or a duration, number of workers, size or rate that is out of range.
+        No face, or a duration, number of workers, size or rate that is out of range; or a corpus of ``apart_from``
+        shows the same.
     FaceError
         A file of ``faces`` that cannot be read or shows no face.
     """
     _check(faces, minutes, workers, size, fps, clip_s)
-    (out / "videos").mkdir(parents=True, exist_ok=True)
+    check_choice(split, per_minute, me_share)
+    check_apart(faces, split, apart_from)
     count = max(1, math.ceil(minutes * 60 / clip_s - 1e-9))
     sizes = tuple((int(w), int(h)) for w, h in size)
     rates = tuple(float(rate) for rate in fps)
     jobs = [
-        Job(out, i, Path(faces[i % len(faces)]), seed, sizes, rates, clip_s, split, per_minute) for i in range(count)
+        Job(
+            out,
+            f"sim_{index:05d}",
+            Path(faces[index % len(faces)]),
+            seed,
+            split,
+            per_minute,
+            me_share,
+            index,
+            sizes,
+            rates,
+            clip_s,
+        )
+        for index in range(count)
     ]
-    for done, _ in enumerate(_run(jobs, workers), start=1):
-        if on_progress is not None:
-            on_progress(done, count)
-    records = [json.loads(job.sidecar.read_text(encoding="utf-8")) for job in jobs]
-    _write_text(out / "manifest.json", _dump({"version": VERSION, "seed": seed, "videos": records}))
-    return _write_annotations(out / "annotations.csv", records)
+    return write_corpus(out, jobs, simulate_video, workers=workers, on_progress=on_progress)
+
+
+def check_choice(split: str, per_minute: float, me_share: float) -> None:
+    """Make sure that expressions can be drawn as asked for.
+
+    Raises
+    ------
+    ConfigError
+        No split, a negative number of expressions or a share outside 0 to 1.
+    """
+    if split not in ("all", "train", "test"):
+        raise ConfigError(f"a split is all, train or test, not {split}; choose one of them.")
+    if not 0 <= per_minute <= 60:
+        raise ConfigError(f"a minute has 0 to 60 expressions, not {per_minute:g}; correct the number.")
+    if not 0 <= me_share <= 1:
+        raise ConfigError(f"the share of ME lies in 0 to 1, not at {me_share:g}; correct it.")
 
 
 def draw_job(job: Job) -> tuple[Scene, np.random.Generator]:
     """Return the scene of a video, and the generator that draws its noise."""
     rng = np.random.default_rng([job.seed, job.index])
     scene = draw_scene(
-        rng, sizes=job.sizes, rates=job.rates, clip_s=job.clip_s, split=job.split, per_minute=job.per_minute
+        rng,
+        sizes=job.sizes,
+        rates=job.rates,
+        clip_s=job.clip_s,
+        split=job.split,
+        per_minute=job.per_minute,
+        me_share=job.me_share,
     )
     return scene, rng
 
 
-def simulate_video(job: Job) -> int:
-    """Make one video with its sidecar, unless it is there; return its index."""
-    if job.finished():
-        return job.index
+def simulate_video(job: Job) -> None:
+    """Make one video with its sidecar."""
     scene, rng = draw_job(job)
-    neutral, landmarks = build_neutral(load_still(job.face), scene.variation, scene.size)
+    neutral, landmarks = build_neutral(load_still(job.source), scene.variation, scene.size)
     renderer = Renderer(neutral, scene.sensor)
     width, height = scene.size
-    with VideoWriter(job.video, width_px=width, height_px=height, fps=scene.fps, crf=scene.crf) as video:
+    with VideoWriter(
+        job.video, width_px=width, height_px=height, fps=scene.fps, crf=scene.crf, preset=PRESET
+    ) as video:
         for instant in scene.instants(neutral.fields):
             video.write(renderer.draw(instant, rng))
     face_px = float(np.hypot(*(landmarks[454] - landmarks[234])))
-    _write_text(job.sidecar, _dump(_record(job, scene, face_px)))
-    return job.index
-
-
-def _run(jobs: Sequence[Job], workers: int) -> Iterator[int]:
-    if workers == 1:
-        yield from map(simulate_video, jobs)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(simulate_video, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    write_json(job.sidecar, job.record(scene.events, _facts(job, scene, face_px)))
 
 
 def _check(
@@ -206,15 +213,12 @@ def _check(
         raise ConfigError("a simulated video needs at least 5 frames per second and at most 1000; correct the rate.")
 
 
-def _record(job: Job, scene: Scene, face_px: float) -> dict[str, Any]:
-    """Facts about a video: the sidecar, and its entry in the manifest."""
+def _facts(job: Job, scene: Scene, face_px: float) -> dict[str, Any]:
+    """What a video was made of, for its record."""
     variation = asdict(scene.variation)
     variation["shape"] = scene.variation.shape.round(5).tolist()
     return {
-        "video": job.video.relative_to(job.out).as_posix(),
-        "key": job.key(),
         "index": job.index,
-        "identity": job.face.stem,
         "size": list(scene.size),
         "fps": scene.fps,
         "frames": scene.frames,
@@ -222,46 +226,8 @@ def _record(job: Job, scene: Scene, face_px: float) -> dict[str, Any]:
         "crf": scene.crf,
         "noise": {"read": round(scene.sensor.read, 3), "shot": round(scene.sensor.shot, 3)},
         "variation": variation,
-        "expressions": [
-            {
-                "onset": event.onset,
-                "apex": event.apex,
-                "offset": event.offset,
-                "kind": str(event.kind),
-                "actions": event.combination.name,
-                "side": event.side.value,
-                "intensity_px": round(event.intensity_px, 3),
-            }
-            for event in scene.events
-        ],
         "distractions": [
             {"kind": one.kind, "start_s": round(one.start_s, 3), "stop_s": round(one.stop_s, 3)}
             for one in scene.nuisance.distractions
         ],
     }
-
-
-def _write_annotations(path: Path, records: Sequence[dict[str, Any]]) -> Path:
-    none: list[dict[str, Any]] = [{}]
-    rows = [
-        {"video": record["video"], "subject": record["identity"], **expression}
-        for record in records
-        for expression in record["expressions"] or none
-    ]
-    partial = path.with_name(f".partial-{path.name}")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-    partial.replace(path)
-    return path
-
-
-def _dump(values: dict[str, Any]) -> str:
-    return json.dumps(values, indent=1) + "\n"
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(f".partial-{path.name}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +23,10 @@ PER_MINUTE = 9.0
 """Expressions per minute, on average; spontaneous recordings have fewer, training wants many."""
 _MEAN_EVENT_S = 1.9
 """Mean duration of an expression with what belongs to it, s."""
-_ME_SHARE = 0.55
-_COMPANION = 0.22
-"""Share of MaE with an ME of other muscles inside or beside it."""
+ME_SHARE = 0.55
+"""Share of ME among the expressions that do not accompany another one."""
+_COMPANIONS = {Kind.ME: 0.22, Kind.MAE: 0.15}
+"""Share of MaE with an ME, or another MaE, of other muscles inside or beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,59 @@ class Scene:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """What the expressions of one video are drawn from.
+
+    Parameters
+    ----------
+    combinations : tuple of Combination
+        Which actions may occur.
+    me_share : float
+        Share of ME.
+    fps : float
+        Frames per second.
+    frames : int
+        Length of the video.
+    """
+
+    combinations: tuple[Combination, ...]
+    me_share: float
+    fps: float
+    frames: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the video, s."""
+        return self.frames / self.fps
+
+    def draw_kind(self, rng: np.random.Generator) -> Kind:
+        """Draw ME or MaE."""
+        return Kind.ME if rng.random() < self.me_share else Kind.MAE
+
+    def draw(self, rng: np.random.Generator, kind: Kind, start_s: float, blocked: Set[str]) -> Event | None:
+        """Draw an expression that begins at ``start_s`` in none of the ``blocked`` regions of the face.
+
+        Returns
+        -------
+        Event or None
+            None where the video ends too early or no region is free.
+        """
+        free = [combination for combination in self.combinations if combination.region not in blocked]
+        if not free:
+            return None
+        share = np.array([frequency(combination, kind) for combination in free])
+        combination = free[int(rng.choice(len(free), p=share / share.sum()))]
+        one_sided = rng.random() < combination.one_sided
+        side = (Side.LEFT if rng.random() < 0.5 else Side.RIGHT) if one_sided else Side.BOTH
+        course = draw_course(rng, kind, start_s, self.fps)
+        marks = course.annotation(self.fps, self.frames)
+        intensity = draw_intensity(rng, kind, combination.limit_px())
+        if marks is None or (marks[2] + 1 >= self.frames and not _enough(kind, marks, self.fps)):
+            return None
+        return Event(kind, combination, side, intensity, course, *marks)
+
+
 def draw_scene(
     rng: np.random.Generator,
     *,
@@ -133,6 +187,7 @@ def draw_scene(
     clip_s: float,
     split: str = "all",
     per_minute: float = PER_MINUTE,
+    me_share: float = ME_SHARE,
 ) -> Scene:
     """Draw the script of one video.
 
@@ -147,7 +202,9 @@ def draw_scene(
     split : str
         Which combinations of actions occur, see `combinations_of`.
     per_minute : float
-        Expressions per minute, on average; a video has two thirds to four thirds of it.
+        Expressions per minute, on average; a video has two thirds to four thirds of it, and none at all if it is 0.
+    me_share : float
+        Share of ME among them.
     """
     size = sizes[int(rng.integers(len(sizes)))]
     fps = float(rates[int(rng.integers(len(rates)))])
@@ -156,7 +213,8 @@ def draw_scene(
     short = min(size[0], size[1] * 4 / 3)
     variation = Variation.draw(rng, (low * short, high * short))
     nuisance = draw_nuisance(rng, np.arange(frames) / fps)
-    events = _draw_events(rng, fps, frames, nuisance.distractions, combinations_of(split), per_minute)
+    cast = Cast(combinations_of(split), me_share, fps, frames)
+    events = _draw_events(rng, cast, nuisance.distractions, per_minute)
     tiles = _noise_tiles(rng)
     sensor = Sensor(read=float(rng.uniform(0.2, 1.5)), shot=float(rng.uniform(0.3, 2.6)), tiles=tiles)
     return Scene(size, fps, frames, variation, events, nuisance, sensor, crf=int(rng.integers(14, 27)))
@@ -168,36 +226,46 @@ def _pose(values: FloatArray, eye_px: float) -> HeadPose:
 
 
 def _draw_events(
-    rng: np.random.Generator,
-    fps: float,
-    frames: int,
-    distractions: Sequence[Distraction],
-    combinations: Sequence[Combination],
-    per_minute: float,
+    rng: np.random.Generator, cast: Cast, distractions: Sequence[Distraction], per_minute: float
 ) -> tuple[Event, ...]:
-    if rng.random() < 0.04:
+    if rng.random() < 0.04 or per_minute <= 0:
         return ()
     pause = max(1.0, 60 / (per_minute * float(rng.uniform(2 / 3, 4 / 3))) - _MEAN_EVENT_S)
     events: list[Event] = []
     now = float(rng.uniform(0.3, 4.0))
-    while now < frames / fps:
-        kind = Kind.ME if rng.random() < _ME_SHARE else Kind.MAE
-        free = _free(combinations, _blocked(now, distractions))
-        event = _draw_event(rng, kind, now, fps, frames, free)
+    while now < cast.duration_s:
+        event = cast.draw(rng, cast.draw_kind(rng), now, _blocked(now, distractions))
         if event is None:
             now += 1.0
             continue
-        events.append(event)
-        now = event.course.stop_s
-        if kind is Kind.MAE and rng.random() < _COMPANION:
-            start = event.course.start_s + float(rng.uniform(-0.6, 1.0)) * (now - event.course.start_s)
-            busy = {event.combination.region, "middle"} | _blocked(start, distractions)
-            companion = _draw_event(rng, Kind.ME, max(start, 0.0), fps, frames, _free(combinations, busy))
-            if companion is not None and all(_apart(companion, other) for other in events[:-1]):
-                events.append(companion)
-                now = max(now, companion.course.stop_s)
-        now += 0.7 + float(rng.exponential(pause - 0.7))
+        together = [event, *_companions(rng, cast, event, events, distractions)]
+        events += together
+        now = max(one.course.stop_s for one in together) + 0.7 + float(rng.exponential(pause - 0.7))
     return tuple(sorted(events, key=lambda event: (event.onset, event.offset)))
+
+
+def _companions(
+    rng: np.random.Generator,
+    cast: Cast,
+    event: Event,
+    earlier: Sequence[Event],
+    distractions: Sequence[Distraction],
+) -> list[Event]:
+    """Draw the expressions of other muscles that overlap an MaE, or stand beside it, as in SAMM."""
+    found: list[Event] = []
+    if event.kind is not Kind.MAE:
+        return found
+    for kind, share in _COMPANIONS.items():
+        if rng.random() >= share:
+            continue
+        first = -0.6 if kind is Kind.ME else -0.2
+        lasting = event.course.stop_s - event.course.start_s
+        start = max(0.0, event.course.start_s + float(rng.uniform(first, 1.0 if kind is Kind.ME else 0.7)) * lasting)
+        busy = {one.combination.region for one in (event, *found)} | {"middle"} | _blocked(start, distractions)
+        companion = cast.draw(rng, kind, start, busy)
+        if companion is not None and all(_apart(companion, other) for other in earlier):
+            found.append(companion)
+    return found
 
 
 def _apart(one: Event, other: Event) -> bool:
@@ -208,28 +276,6 @@ def _blocked(start_s: float, distractions: Sequence[Distraction]) -> set[str]:
     """Regions that speech occupies from ``start_s`` on."""
     talking = any(one.kind == "speech" and one.start_s - 4.0 < start_s < one.stop_s + 0.3 for one in distractions)
     return {"lower", "middle"} if talking else set()
-
-
-def _draw_event(
-    rng: np.random.Generator, kind: Kind, start_s: float, fps: float, frames: int, free: Sequence[Combination]
-) -> Event | None:
-    """Draw an expression that begins at ``start_s``; None where the video ends too early or no region is free."""
-    if not free:
-        return None
-    share = np.array([frequency(combination, kind) for combination in free])
-    combination = free[int(rng.choice(len(free), p=share / share.sum()))]
-    one_sided = rng.random() < combination.one_sided
-    side = (Side.LEFT if rng.random() < 0.5 else Side.RIGHT) if one_sided else Side.BOTH
-    course = draw_course(rng, kind, start_s, fps)
-    marks = course.annotation(fps, frames)
-    intensity = draw_intensity(rng, kind, combination.limit_px())
-    if marks is None or (marks[2] + 1 >= frames and not _enough(kind, marks, fps)):
-        return None
-    return Event(kind, combination, side, intensity, course, *marks)
-
-
-def _free(combinations: Sequence[Combination], blocked: set[str]) -> list[Combination]:
-    return [combination for combination in combinations if combination.region not in blocked]
 
 
 def _enough(kind: Kind, marks: tuple[int, int, int], fps: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,11 @@ FloatArray = npt.NDArray[np.float64]
 ONSET_SHARE = 0.05
 """An expression is marked from the first to the last frame whose displacement exceeds this share of the apex."""
 
-_ME_S = (0.20, 0.50)
-_MAE_S = (0.55, 4.0)
+_ME_S = (0.12, 0.50)
+_ME_LEAST_FRAMES = 4
+_MAE_S = (0.50, 4.0)
+ME_PX, MAE_PX = (0.2, 3.0), (1.0, 10.0)
+"""Greatest displacements at the apex, px at 224: from just visible on."""
 
 
 def minimum_jerk(phase: npt.ArrayLike) -> FloatArray:
@@ -109,7 +113,7 @@ def draw_course(rng: np.random.Generator, kind: Kind, start_s: float, fps: float
     rng : numpy.random.Generator
         Source of chance.
     kind : Kind
-        An ME lasts 0.2 to 0.5 s, an MaE 0.55 to 4 s, as annotated.
+        An ME lasts 0.12 to 0.5 s and at least 4 frames, an MaE 0.5 to 4 s, as annotated.
     start_s : float
         When the motion begins.
     fps : float
@@ -117,27 +121,35 @@ def draw_course(rng: np.random.Generator, kind: Kind, start_s: float, fps: float
 
     Notes
     -----
-    The onset phase is the faster one: Yan et al. 2013 (doi:10.1007/s10919-013-0159-8) report onset phases of about
-    half the duration or less; MaE have a plateau.
+    Durations are log-normal within their limits, about 0.29 s (ME) and 1.4 s (MaE) in the median: short ones are more
+    frequent. The onset phase is the faster one: Yan et al. 2013 (doi:10.1007/s10919-013-0159-8) report onset phases of
+    about half the duration or less; MaE have a plateau.
     """
     if kind is Kind.ME:
         longest = _ME_S[1] - 1 / fps
-        marked = _ME_S[0] + (longest - _ME_S[0]) * rng.beta(2.2, 1.6)
+        marked = _log_normal(rng, 0.30, 0.35, min(max(_ME_S[0], _ME_LEAST_FRAMES / fps), longest), longest)
         hold = marked * rng.uniform(0.0, 0.15)
         moving = (marked - hold) / (1 - _HIDDEN)
         rise = moving * rng.uniform(0.30, 0.52)
         return TimeCourse(start_s, rise, hold, moving - rise, rng.uniform(0.9, 1.0))
-    marked = float(np.clip(math.exp(rng.normal(math.log(1.5), 0.6)), _MAE_S[0] + 2 / fps, _MAE_S[1] - 1 / fps))
+    marked = _log_normal(rng, 1.5, 0.7, _MAE_S[0] + 1.5 / fps, _MAE_S[1] - 1 / fps)
     rise = min(rng.uniform(0.2, 0.8), 0.4 * marked) / (1 - _HIDDEN)
     fall = min(rng.uniform(0.25, 1.2), 0.5 * marked) / (1 - _HIDDEN)
     hold = marked - (rise + fall) * (1 - _HIDDEN)
     return TimeCourse(start_s, rise, hold, fall, rng.uniform(0.75, 1.0))
 
 
+def _log_normal(rng: np.random.Generator, median: float, spread: float, low: float, high: float) -> float:
+    """Draw from a log-normal distribution cut off at two limits."""
+    normal = NormalDist(math.log(median), spread)
+    share = rng.uniform(normal.cdf(math.log(low)), normal.cdf(math.log(high)))
+    return min(max(math.exp(normal.inv_cdf(share)), low), high)
+
+
 def draw_intensity(rng: np.random.Generator, kind: Kind, limit_px: float) -> float:
     """Draw the greatest apex displacement, px at 224.
 
-    It is log-uniform in 0.3 to 2.5 (ME) or 1.5 to 10 (MaE), and at most ``limit_px``.
+    It is log-uniform in `ME_PX` or `MAE_PX`, and at most ``limit_px``.
     """
-    low, high = (0.3, 2.5) if kind is Kind.ME else (1.5, 10.0)
+    low, high = ME_PX if kind is Kind.ME else MAE_PX
     return float(math.exp(rng.uniform(math.log(low), math.log(max(low * 1.2, min(high, limit_px))))))

@@ -14,6 +14,8 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 PIXEL_FORMATS = {"libx264": "yuv420p", "mpeg4": "yuv420p", "ffv1": "bgr0"}
 """What is written by which encoder; ffv1 is lossless."""
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+"""Those of libx264, the quickest first; medium is its own default."""
 BT601_LIMITED = {"colorspace": "smpte170m", "color_range": "tv"}
 LAMBDA_PER_QUANTISER = 118
 """FFmpeg's FF_QP2LAMBDA."""
@@ -38,6 +40,8 @@ class VideoWriter:
         Quality of libx264, 0 (lossless) to 51; mpeg4 gets the quantiser ``crf / 6``, ffv1 ignores it.
     codec : str
         One of `PIXEL_FORMATS`.
+    preset : str
+        How long libx264 searches for a small file, one of `PRESETS`; the other codecs ignore it.
     time_base : Fraction, optional
         Seconds per unit of the time stamps given to `write`; the time between two frames at ``fps`` by
         default.
@@ -67,9 +71,12 @@ class VideoWriter:
         fps: Fraction | float,
         crf: int = 18,
         codec: str = "libx264",
+        preset: str = "medium",
         time_base: Fraction | None = None,
     ) -> None:
         _check(width_px, height_px, fps, crf, codec)
+        if preset not in PRESETS:
+            raise ValueError(f"preset is one of {', '.join(PRESETS)}, got {preset}")
         self._path = path
         self._partial = path.with_name(f".partial-{path.name}")
         self._shape = (height_px, width_px, 3)
@@ -80,13 +87,13 @@ class VideoWriter:
         self._last_pts = -1
         self._container = av.open(str(self._partial), "w", options={"fflags": "+bitexact"})
         try:
-            self._stream = self._add_stream(codec, crf)
+            self._stream = self._add_stream(codec, _options(codec, crf, preset))
         except BaseException:
             self._discard()
             raise
 
-    def _add_stream(self, codec: str, crf: int) -> av.VideoStream:
-        stream = self._container.add_stream(codec, rate=self._rate, options=_options(codec, crf))
+    def _add_stream(self, codec: str, options: dict[str, str]) -> av.VideoStream:
+        stream = self._container.add_stream(codec, rate=self._rate, options=options)
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = self._shape[:2]
         stream.pix_fmt = self._pixel_format
@@ -168,10 +175,10 @@ def _check(width_px: int, height_px: int, fps: Fraction | float, crf: int, codec
         raise ValueError(f"crf lies in 0 to 51, got {crf}")
 
 
-def _options(codec: str, crf: int) -> dict[str, str]:
+def _options(codec: str, crf: int, preset: str) -> dict[str, str]:
     if codec == "libx264":
         # Macroblock-tree rate control gives other bytes from run to run, on one thread too (seen on AVX-512).
-        return {"flags": "+bitexact", "crf": str(crf), "mbtree": "0", **BT601_LIMITED}
+        return {"flags": "+bitexact", "crf": str(crf), "preset": preset, "mbtree": "0", **BT601_LIMITED}
     if codec == "mpeg4":
         quantiser = max(1, round(crf / 6))
         return {
