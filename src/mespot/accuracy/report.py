@@ -58,7 +58,7 @@ def header(measurer: Measurer, plan: Plan) -> dict[str, Any]:
         "config_digest": measurer.config.digest(),
         "engine": measurer.engine.name,
         "thresholds": {"ME": spotting.threshold_me, "MaE": spotting.threshold_mae},
-        "plan": asdict(plan),
+        "plan": asdict(plan) | {"apart_from": [path.name for path in plan.apart_from]},
         "bootstrap": {"resamples": RESAMPLES, "level": 0.95, "unit": "video"},
     }
 

@@ -5,9 +5,8 @@ Every set is made once and kept in its folder; a run that was cut short goes on 
 
 from __future__ import annotations
 
-import importlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -19,6 +18,7 @@ from mespot.data.table import load_table
 from mespot.pipeline import OnProgress, Progress
 from mespot.simulate.corpus import simulate_corpus
 from mespot.simulate.identity import IMAGE_SUFFIXES
+from mespot.simulate.injection import inject_corpus
 from mespot.simulate.nuisance import Distraction
 from mespot.vision.decode import VideoReader
 
@@ -41,31 +41,37 @@ class Plan:
     clip_s : float
         Duration of a simulated video.
     per_minute, curve_per_minute : float
-        Expressions a minute that the simulator is asked for. Its videos of 30 s hold some more: 14 make about 640 ME
-        and 430 MaE in an hour.
+        Expressions a minute that the simulator is asked for. Companions and short videos make it some more: an hour at
+        12 holds about 520 ME and 430 MaE.
+    me_share : float
+        Share of ME among the expressions of the simulated set.
     sizes, rates : tuple
         Picture sizes and frame rates to choose from, repeated ones more likely; those of the simulator may change, a
         test set should not.
     curve_sizes, curve_rates : tuple
         The same for the curve: a set for each rate.
     copies : int
-        Versions of every carrier clip with injected expressions.
+        Versions of every carrier clip with injected ME.
     seed : int
         Decides the sets; not that of any training.
+    apart_from : tuple of Path
+        Manifests of corpora that the weights were trained on: a face or clip of theirs is refused.
     """
 
     minutes: float = 60.0
     distractor_minutes: float = 20.0
     curve_minutes: float = 4.0
     clip_s: float = 30.0
-    per_minute: float = 14.0
+    per_minute: float = 12.0
+    me_share: float = 0.55
     curve_per_minute: float = 20.0
     sizes: tuple[tuple[int, int], ...] = ((640, 480),) * 7 + ((400, 400), (320, 240), (1280, 720))
     rates: tuple[float, ...] = (25.0, 30.0, 30.0, 30.0, 50.0)
     curve_sizes: tuple[tuple[int, int], ...] = ((400, 400),)
     curve_rates: tuple[float, ...] = (30.0, 60.0, 100.0, 200.0)
-    copies: int = 8
+    copies: int = 24
     seed: int = 9_001_003
+    apart_from: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +179,11 @@ def simulated_set(
     minutes, per_minute : float, optional
         Instead of those of the plan; 0 a minute is a video without expressions.
     curve_fps : float, optional
-        Frames a second of a set for the curve, of the plan's curve sizes.
+        Frames a second of a set for the curve: ME alone, of the plan's curve sizes.
     """
-    size, fps = (plan.sizes, plan.rates) if curve_fps is None else (plan.curve_sizes, (curve_fps,))
+    size, fps, me_share = plan.sizes, plan.rates, plan.me_share
+    if curve_fps is not None:
+        size, fps, me_share = plan.curve_sizes, (curve_fps,), 1.0
     stage = f"simulating {folder.name}"
     on_progress(Progress(stage, 0, None))
     simulate_corpus(
@@ -189,6 +197,8 @@ def simulated_set(
         clip_s=plan.clip_s,
         split=SPLIT,
         per_minute=plan.per_minute if per_minute is None else per_minute,
+        me_share=me_share,
+        apart_from=plan.apart_from,
         on_progress=lambda done, total: on_progress(Progress(stage, done, total)),
     )
     return labelled_videos(folder)
@@ -200,15 +210,16 @@ def injected_set(
     """Inject ME into real clips, or read the set that is there; see `simulated_set`."""
     stage = f"injecting into {len(clips)} clips"
     on_progress(Progress(stage, 0, None))
-    inject_corpus: Callable[..., Path] = importlib.import_module("mespot.simulate.carrier").inject_corpus
     inject_corpus(
         folder,
         clips=clips,
         seed=plan.seed,
         copies=plan.copies,
         split=SPLIT,
+        per_minute=plan.per_minute,
         me_share=1.0,
         workers=workers,
+        apart_from=plan.apart_from,
         on_progress=lambda done, total: on_progress(Progress(stage, done, total)),
     )
     return labelled_videos(folder)

@@ -21,6 +21,7 @@ def accuracy(
     minutes: Annotated[float, typer.Option(min=0.01, help="Length of the simulated test set.")] = 60.0,
     curve_minutes: Annotated[float, typer.Option(min=0.01, help="The same for each frame rate of the curve.")] = 4.0,
     clip_s: Annotated[float, typer.Option(min=1, help="Length of one simulated video, in seconds.")] = 30.0,
+    copies: Annotated[int, typer.Option(min=1, help="Versions of each real clip with injected ME.")] = 24,
     out: Annotated[
         Path,
         typer.Option(
@@ -35,6 +36,13 @@ def accuracy(
     ] = None,
     marks: Annotated[
         list[Path] | None, typer.Option(metavar="TABLE.csv", help="Further marked real clips; may be repeated.")
+    ] = None,
+    apart_from: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="MANIFEST.json",
+            help="A simulated corpus that the weights were trained on: a face or clip of it is refused; repeatable.",
+        ),
     ] = None,
     only: Annotated[
         list[str] | None,
@@ -51,7 +59,14 @@ def accuracy(
         measured = measure_accuracy(
             out,
             weights=weights,
-            plan=Plan(minutes=minutes, distractor_minutes=minutes / 3, curve_minutes=curve_minutes, clip_s=clip_s),
+            plan=Plan(
+                minutes=minutes,
+                distractor_minutes=minutes / 3,
+                curve_minutes=curve_minutes,
+                clip_s=clip_s,
+                copies=copies,
+                apart_from=tuple(apart_from or ()),
+            ),
             parts=only or tuple(PARTS),
             workers=workers,
             media=face_files(media) if media else (),

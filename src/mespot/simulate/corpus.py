@@ -181,9 +181,7 @@ def simulate_video(job: Job) -> None:
     neutral, landmarks = build_neutral(load_still(job.source), scene.variation, scene.size)
     renderer = Renderer(neutral, scene.sensor)
     width, height = scene.size
-    with VideoWriter(
-        job.video, width_px=width, height_px=height, fps=scene.fps, crf=scene.crf, preset=PRESET
-    ) as video:
+    with VideoWriter(job.video, width_px=width, height_px=height, fps=scene.fps, crf=scene.crf, preset=PRESET) as video:
         for instant in scene.instants(neutral.fields):
             video.write(renderer.draw(instant, rng))
     face_px = float(np.hypot(*(landmarks[454] - landmarks[234])))

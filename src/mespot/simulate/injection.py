@@ -120,9 +120,7 @@ def inject_video(job: InjectionJob) -> None:
     cast = Cast(combinations_of(job.split), job.me_share, carrier.fps, len(carrier))
     events = draw_events(rng, carrier, cast, job.per_minute if job.copy else 0.0)
     width, height = carrier.size
-    with VideoWriter(
-        job.video, width_px=width, height_px=height, fps=carrier.fps, crf=_CRF, preset=PRESET
-    ) as video:
+    with VideoWriter(job.video, width_px=width, height_px=height, fps=carrier.fps, crf=_CRF, preset=PRESET) as video:
         for picture in inject(carrier, events):
             video.write(picture)
     facts = {
