@@ -1,3 +1,8 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from mespot.accuracy.figures import (
@@ -16,13 +21,15 @@ from mespot.core.interval import Interval
 from mespot.evaluation.bootstrap import Estimate
 from mespot.simulate.nuisance import Distraction
 
+Make = Callable[..., Any]
+
 
 def values(figures: list[Figure]) -> dict[str, float | None]:
     return {figure.name: figure.estimate.value for figure in figures}
 
 
 @pytest.fixture
-def measured(video, mark, detection, found):  # type: ignore[no-untyped-def]
+def measured(video: Make, mark: Make, detection: Make, found: Make) -> list[Any]:
     """Two videos: MaE 1 TP, 1 FN; ME 2 TP, 1 FP, 1 FN, one of them weak, one named wrongly."""
     first = video(mark(0, 50, Kind.MAE, 4.0), mark(100, 110), mark(200, 210, px=0.4))
     second = video(mark(0, 40, Kind.MAE, 4.0), mark(100, 110), name="b.mp4")
@@ -32,7 +39,7 @@ def measured(video, mark, detection, found):  # type: ignore[no-untyped-def]
     ]
 
 
-def test_the_figures_of_simulated_videos_by_hand(measured) -> None:  # type: ignore[no-untyped-def]
+def test_the_figures_of_simulated_videos_by_hand(measured: list[Any]) -> None:
     found = values(simulated_figures("simulated", measured))
     assert found["MaE precision"] == 1
     assert found["MaE recall"] == pytest.approx(1 / 2)
@@ -45,7 +52,7 @@ def test_the_figures_of_simulated_videos_by_hand(measured) -> None:  # type: ign
     assert found["named region truly moved"] == pytest.approx(2 / 3)
 
 
-def test_a_refused_video_counts_as_missed(measured, video, mark, found) -> None:  # type: ignore[no-untyped-def]
+def test_a_refused_video_counts_as_missed(measured: list[Any], video: Make, mark: Make, found: Make) -> None:
     refused = (video(mark(0, 10), name="c.mp4"), found(rejected="no face."))
     before, after = (values(spotting_figures("simulated", one)) for one in (measured, [*measured, refused]))
     assert after["ME recall"] == pytest.approx(2 / 4)
@@ -53,7 +60,7 @@ def test_a_refused_video_counts_as_missed(measured, video, mark, found) -> None:
     assert before["ME precision"] == after["ME precision"]
 
 
-def test_what_is_found_without_expressions_is_false(video, detection, found) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_found_without_expressions_is_false(video: Make, detection: Make, found: Make) -> None:
     distractions = (
         Distraction("blink", 1.0, 1.4),
         Distraction("blink", 5.0, 5.4),
@@ -68,7 +75,7 @@ def test_what_is_found_without_expressions_is_false(video, detection, found) -> 
     assert figures["share of blinks taken for ME"] == pytest.approx(2 / 3)
 
 
-def test_a_distraction_that_outlasts_its_video_is_cut(video, found) -> None:  # type: ignore[no-untyped-def]
+def test_a_distraction_that_outlasts_its_video_is_cut(video: Make, found: Make) -> None:
     late = (Distraction("speech", 50.0, 90.0), Distraction("blink", 59.99, 60.4))
     (_, speech, blinks) = distractor_figures("distractors", [(video(distractions=late), found())])
     assert speech.counts == "0 in 0.2 minutes"
@@ -83,7 +90,7 @@ def test_an_me_is_a_blink_where_it_overlaps_enough_or_lies_inside(me: Interval, 
     assert taken_for(Interval(10, 20), me) is taken
 
 
-def test_injected_expressions_are_no_extra_detections(video, mark, detection, found) -> None:  # type: ignore[no-untyped-def]
+def test_injected_expressions_are_no_extra_detections(video: Make, mark: Make, detection: Make, found: Make) -> None:
     injected = (
         video(mark(0, 10), mark(100, 110), name="a_01.mp4"),
         found(detection(0, 10), detection(300, 310), detection(400, 440, Kind.MAE)),
@@ -103,7 +110,7 @@ def test_without_videos_there_are_no_values() -> None:
     assert all(figure.estimate == Estimate(None) and figure.reached is None for part in every for figure in part)
 
 
-def test_every_target_is_that_of_a_figure(measured, video, found) -> None:  # type: ignore[no-untyped-def]
+def test_every_target_is_that_of_a_figure(measured: list[Any]) -> None:
     names = {
         f"{figure.part}: {figure.name}"
         for figure in (
@@ -131,6 +138,6 @@ def test_targets_at_their_limits(target: Target, value: float | None, reached: b
     assert target.reached(value) is reached
 
 
-def test_what_was_found_round_trips(measured) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_found_round_trips(measured: list[Any]) -> None:
     for _, found in measured:
         assert Found.from_json(found.to_json()) == found

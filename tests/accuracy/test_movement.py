@@ -28,7 +28,9 @@ def test_every_combination_moves_some_regions_and_not_all(actions: str) -> None:
     moved, means = moved_regions(actions, "both"), region_displacements(actions, "both")
     assert 0 < len(moved) < len(REGIONS) / 2
     assert REGIONS[int(means.argmax())] in moved
-    assert all((name in moved) == (mean >= MOVED_SHARE * means.max()) for name, mean in zip(REGIONS, means, strict=True))
+    assert all(
+        (name in moved) == (mean >= MOVED_SHARE * means.max()) for name, mean in zip(REGIONS, means, strict=True)
+    )
 
 
 @pytest.mark.parametrize(("side", "other"), [("left", "right"), ("right", "left")])

@@ -1,5 +1,9 @@
+from __future__ import annotations
+
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +13,12 @@ from mespot.core.expression import Expression, Kind
 from mespot.core.interval import Interval
 from mespot.core.video import VideoInfo
 
+Make = Callable[..., Any]
+
 INFO = VideoInfo(Path("clip.mp4"), np.arange(300, dtype=np.int64), Fraction(1, 25), 64, 48)
 
 
-def test_a_mark_has_the_detection_of_its_kind_that_overlaps_it_most(detection) -> None:  # type: ignore[no-untyped-def]
+def test_a_mark_has_the_detection_of_its_kind_that_overlaps_it_most(detection: Make) -> None:
     mark = Expression(Interval(50, 100), Kind.MAE)
     detected = [detection(50, 100), detection(40, 60, Kind.MAE), detection(55, 100, Kind.MAE, "chin")]
     found, besides = marked_records([mark], detected, INFO)
@@ -26,7 +32,7 @@ def test_a_mark_has_the_detection_of_its_kind_that_overlaps_it_most(detection) -
     assert [line.split(" score")[0] for line in besides["besides"]] == ["ME frames 50-50-99", "MaE frames 40-40-59"]
 
 
-def test_a_detection_stands_for_one_mark_and_a_missed_one_says_nothing(detection) -> None:  # type: ignore[no-untyped-def]
+def test_a_detection_stands_for_one_mark_and_a_missed_one_says_nothing(detection: Make) -> None:
     marks = [Expression(Interval(0, 10), Kind.ME), Expression(Interval(5, 15), Kind.ME)]
     first, second, besides = marked_records(marks, [detection(0, 10)], INFO)
     assert "found" in first

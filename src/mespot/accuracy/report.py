@@ -100,9 +100,9 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _set_sentence(facts: Mapping[str, Any]) -> str:
-    text = f"{facts['videos']} videos, {facts['minutes']:.1f} minutes, {facts['MaE']} MaE, {facts['ME']} ME"
+    text = f"videos: {facts['videos']}, {facts['minutes']:.1f} minutes, {facts['MaE']} MaE, {facts['ME']} ME"
     if facts["refused"]:
-        text += f"; {len(facts['refused'])} videos were refused and count as missed ({', '.join(facts['refused'])})"
+        text += f"; refused, their expressions count as missed: {', '.join(facts['refused'])}"
     return text + "."
 
 

@@ -26,7 +26,7 @@ def accuracy(
         Path,
         typer.Option(
             metavar="DIR",
-            help="Where videos, crops and flow (some 2 GB) and results are kept; a run that was cut short goes on.",
+            help="Where videos, crops and flow (some 3 GB) and results are kept; a run that was cut short goes on.",
         ),
     ] = Path("mespot-bench"),
     workers: Annotated[int, typer.Option(min=1, help="Videos made at the same time.")] = 2,
