@@ -154,6 +154,10 @@ class SpottingConfig(Section):
 class TrainingConfig(Section):
     """Fitting (paper, section IV-B: Adam 1e-4, batch 32, 30 epochs)."""
 
+    mode: Literal["end_to_end", "frozen_backbone"] = Field(
+        "end_to_end",
+        description="frozen_backbone: the maps of given I3D weights are computed once, the rest is trained on them",
+    )
     learning_rate: float = Field(1e-4, gt=0)
     warmup_steps: int = Field(0, ge=0, description="linear warm-up; then constant")
     cosine: bool = Field(False, description="anneal the rate to 1 % over the run after the warm-up")
@@ -179,7 +183,18 @@ class TrainingConfig(Section):
     pastes: float = Field(
         0.0, ge=0, description="expressions of other videos added to a window's flow, on average; flow stream alone"
     )
-    precision: Literal["float32", "bfloat16"] = Field("float32")
+    library_share: float = Field(
+        0.5, ge=0, le=1, description="share of the pastes that come from a library of flows, where one is given"
+    )
+    patience: int = Field(
+        0, ge=0, description="epochs without a better validation F1 after which training stops; 0 is off"
+    )
+    average: float = Field(
+        0.0, ge=0, lt=1, description="decay of the moving mean of the weights, which is what is validated; 0 is off"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16 where the device computes it, else float32"
+    )
     seed: int = Field(0, ge=0)
 
 

@@ -88,6 +88,40 @@ def test_sizes_and_rates_are_those_asked_for(tmp_path: Path) -> None:
     assert {video["fps"] for video in videos} == {25.0, 40.0}
 
 
+def test_no_expressions_can_be_asked_for_and_a_shared_face_is_refused(tmp_path: Path, capsys: Capture) -> None:
+    small = ["--minutes", "0.02", "--clip-s", "1", "--size", "160x120", "--fps", "25", "--exact"]
+    assert main(["simulate", "--out", str(tmp_path / "a"), "--per-minute", "0", *small]) == 0
+    manifest = json.loads((tmp_path / "a" / "manifest.json").read_text(encoding="utf-8"))
+    assert [video["expressions"] for video in manifest["videos"]] == [[], []]
+    assert len(list((tmp_path / "a" / "videos").glob("*.safetensors"))) == 2
+    again = ["simulate", "--out", str(tmp_path / "b"), *small, "--apart-from", str(tmp_path / "a" / "manifest.json")]
+    assert main(again) == 2
+    assert "give each of them its own faces" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+def test_carriers_of_a_folder_are_written_untouched_and_with_expressions(
+    smile_clip: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "clips").mkdir()
+    shutil.copy(smile_clip, tmp_path / "clips" / "ann.mp4")
+    out = tmp_path / "out"
+    assert main(["simulate", "--out", str(out), "--carriers", str(tmp_path / "clips"), "--me-share", "1"]) == 0
+    assert capsys.readouterr().out == f"annotations: {out / 'annotations.csv'}\n"
+    assert sorted(video.name for video in out.glob("videos/*.mp4")) == ["ann_01.mp4", "ann_untouched.mp4"]
+    untouched, *rows = (out / "annotations.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert untouched == "videos/ann_untouched.mp4,ann,,,,,,,,all"
+    assert rows
+    assert all(row.split(",")[5] == "ME" for row in rows)
+
+
+@pytest.mark.parametrize("extra", [["--faces", "a.png"], ["--size", "320x240"], ["--preview"], ["--exact"]])
+def test_carriers_take_nothing_that_belongs_to_stills(extra: list[str], tmp_path: Path, capsys: Capture) -> None:
+    assert main(["simulate", "--out", str(tmp_path / "out"), "--carriers", "clip.mp4", *extra]) == 2
+    assert "takes no --faces" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_faces_that_are_not_there_are_wrong_usage(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "notes.txt").write_text("no face", encoding="ascii")
     assert main(["simulate", "--out", str(tmp_path / "out"), "--faces", str(tmp_path)]) == 2

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import cv2
 import pytest
+from safetensors.numpy import load_file
 
 from mespot.core.errors import ConfigError
 from mespot.data.dataset import AnnotatedVideo
 from mespot.data.table import load_table
 from mespot.simulate.corpus import COLUMNS, simulate_corpus
 from mespot.simulate.preview import preview_sheet
+from mespot.vision.decode import VideoReader
 
 ASSETS = Path(str(files("mespot.assets")))
 FACES = [ASSETS / "faces" / "grace_hopper.jpg", ASSETS / "neutral_to_smile.mp4"]
@@ -77,7 +79,7 @@ def test_a_video_without_expressions_is_in_the_table(tmp_path: Path) -> None:
     table = simulate_corpus(
         tmp_path, faces=faces, minutes=1 / 60, seed=0, size=[(160, 120)], fps=[25], clip_s=1.0, per_minute=1.0
     )
-    assert table.read_text(encoding="utf-8").splitlines()[1:] == ["videos/sim_00000.mp4,grace_hopper,,,,,,,"]
+    assert table.read_text(encoding="utf-8").splitlines()[1:] == ["videos/sim_00000.mp4,grace_hopper,,,,,,,,all"]
     (video,) = load_table(table, unit="frames", videos_root=tmp_path, first_frame=0)
     assert video == AnnotatedVideo(tmp_path / "videos" / "sim_00000.mp4", "grace_hopper")
 
@@ -115,6 +117,10 @@ def test_another_seed_makes_other_videos_in_the_same_folder(corpus: Path, tmp_pa
         ({"fps": [0.0]}, "at least 5 frames"),
         ({"fps": [30.0, float("nan")]}, "at least 5 frames"),
         ({"minutes": float("inf")}, "positive and finite"),
+        ({"split": "validation"}, "is all, train or test"),
+        ({"per_minute": -1.0}, "0 to 60 expressions"),
+        ({"me_share": 1.5}, "share of ME"),
+        ({"apart_from": [Path("none.json")]}, "none.json: is no manifest"),
     ],
 )
 def test_senseless_requests_are_refused(tmp_path: Path, changes: dict[str, object], fact: str) -> None:
@@ -122,6 +128,42 @@ def test_senseless_requests_are_refused(tmp_path: Path, changes: dict[str, objec
     with pytest.raises(ConfigError, match=fact):
         simulate_corpus(tmp_path, **arguments)  # type: ignore[arg-type]
     assert not any(tmp_path.iterdir())
+
+
+def test_a_video_says_who_and_what_it_shows(corpus: Path) -> None:
+    manifest = json.loads((corpus / "manifest.json").read_text())
+    assert manifest["split"] == "all"
+    for record in manifest["videos"]:
+        assert record["split"] == "all"
+        assert record["combinations"] == sorted({one["actions"] for one in record["expressions"]})
+    with (corpus / "annotations.csv").open(newline="") as file:
+        assert {row["split"] for row in csv.DictReader(file)} == {"all"}
+
+
+def test_the_exact_motion_lies_beside_the_video_and_changes_it_not(tmp_path: Path) -> None:
+    def once(out: Path, exact: bool) -> dict[str, str]:
+        simulate_corpus(
+            out, faces=FACES[:1], minutes=0.4 / 60, seed=3, size=[(160, 120)], fps=[25], clip_s=0.4, exact=exact
+        )
+        return digests(out)
+
+    plain, exact, again = (once(tmp_path / name, name != "plain") for name in ("plain", "exact", "again"))
+    assert exact == again
+    assert exact["videos/sim_00000.mp4"] == plain["videos/sim_00000.mp4"]
+    assert exact.keys() - plain.keys() == {"videos/sim_00000.safetensors"}
+    motion = load_file(tmp_path / "exact" / "videos" / "sim_00000.safetensors")
+    assert motion["displacement"].shape == (10, 2, 15, 20)
+    assert motion["landmarks"].shape == (10, 468, 2)
+
+
+@pytest.mark.parametrize(("size", "fps"), [((426, 240), 200.0), ((1920, 1080), 25.0)])
+def test_small_and_large_pictures_and_high_rates_are_made(tmp_path: Path, size: tuple[int, int], fps: float) -> None:
+    clip_s = 4 / fps
+    simulate_corpus(tmp_path, faces=FACES[:1], minutes=clip_s / 60, seed=0, size=[size], fps=[fps], clip_s=clip_s)
+    info = VideoReader(tmp_path / "videos" / "sim_00000.mp4").info
+    assert (info.width_px, info.height_px) == size
+    assert len(info) == 4
+    assert info.frame_duration_s == pytest.approx(1 / fps, rel=1e-3)
 
 
 def test_the_preview_shows_every_action(tmp_path: Path) -> None:

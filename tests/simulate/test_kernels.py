@@ -25,14 +25,16 @@ def test_displacements_are_exact_to_a_hundredth_of_a_pixel(shift: tuple[float, f
     ys, xs = np.mgrid[0:side, 0:side].astype(np.float64)
     picture = pattern(xs, ys)
     nothing = np.zeros((side, side), np.float32)
-    skin, openings = np.zeros((60, 60, 2), np.float32), np.zeros((60, 60, 3), np.float32)
+    skin, openings = np.zeros((60, 60, 2), np.float32), np.zeros((60, 60, 4), np.float32)
+    flat = np.zeros((60, 60, 1), np.float32)
     skin[:] = shift
     place = np.array([0, 0, 30, 30, 0, 0], np.float32)
     image = np.empty((side - 2 * BORDER_PX, side - 2 * BORDER_PX, 3), np.float32)
-    layers = (nothing, nothing + 1, skin, openings)
-    draw_picture(
-        picture, spline_coefficients(picture), layers, place, np.zeros((2, 4), np.float32), picture[0, 0], image
-    )
+    layers = (nothing, nothing + 1, skin, openings, flat, flat)
+    trail = np.empty((*image.shape[:2], 2), np.float32)
+    colours = np.zeros((3, 3), np.float32)
+    pose, exposure = np.zeros((2, 4), np.float32), np.float32(0)
+    draw_picture(picture, spline_coefficients(picture), layers, place, pose, colours, trail, exposure, image)
     inner = slice(12, 60)
     known = pattern(xs - shift[0], ys - shift[1])[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX]
     slope = 90 / 5.3  # a hundredth of a pixel changes the picture by at most about this over a hundred

@@ -66,3 +66,32 @@ def test_smooth_noise_has_unit_size_and_the_stated_band() -> None:
     hertz = np.fft.rfftfreq(len(course), 1 / 30)
     inside = (hertz > 0.08) & (hertz < 1.2)
     assert power[inside].sum() > 0.98 * power.sum()
+
+
+def test_the_upper_lid_follows_a_gaze_that_sinks(many: list[Nuisance]) -> None:
+    lowest = max(many, key=lambda one: float(one.gaze[:, 1].max()))
+    down = int(lowest.gaze[:, 1].argmax())
+    assert lowest.gaze[down, 1] > 0.01
+    assert lowest.skin[down, ORDER.index(5)] < -0.5
+
+
+def test_blinks_close_faster_than_they_open() -> None:
+    times_s = np.arange(6000) / 200
+    shares = []
+    for seed in range(20):
+        closing = np.diff(draw_nuisance(np.random.default_rng(seed), times_s).closure[:, 0])
+        shares.append(((closing > 1e-9).sum(), (closing < -1e-9).sum()))
+    falling, rising = np.sum(shares, axis=0)
+    assert 0.3 < falling / rising < 0.7
+
+
+def test_some_lamps_flicker_and_some_do_not(many: list[Nuisance]) -> None:
+    quick = [np.abs(np.diff(one.light[:, 0], n=2)).max() for one in many]
+    assert min(quick) < 1e-3
+    assert max(quick) < 0.15
+    assert all(0 <= one.exposure <= 0.7 for one in many)
+
+
+def test_heads_shift_their_place_and_their_distance(many: list[Nuisance]) -> None:
+    assert max(float(np.ptp(one.pose[:, 5])) for one in many) > 0.02
+    assert max(float(np.ptp(one.pose[:, 3])) for one in many) > 0.05

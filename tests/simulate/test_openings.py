@@ -13,15 +13,15 @@ STILL = np.zeros(2, np.float32)
 
 def eye_layer(eye: Eye, face: Face, closure: float, edges: tuple[float, float], gaze: Float32 = STILL) -> Float32:
     box = face[0].fields.box
-    layer = np.zeros((box.height, box.width, 3), np.float32)
+    layer = np.zeros((box.height, box.width, 4), np.float32)
     draw_eye(eye.columns, eye.x0, eye.tallest, eye.lash_px, closure, edges, gaze, layer)
     return layer
 
 
-def mouth_layer(face: Face, parting: tuple[float, float, float]) -> Float32:
+def mouth_layer(face: Face, parting: tuple[float, float, float], bare: float = 0.0) -> Float32:
     box, mouth = face[0].fields.box, face[0].mouth
-    layer = np.zeros((box.height, box.width, 3), np.float32)
-    draw_mouth(mouth.columns, mouth.x0, mouth.sizes, np.array(parting, np.float32), layer)
+    layer = np.zeros((box.height, box.width, 4), np.float32)
+    draw_mouth(mouth.columns, mouth.x0, mouth.sizes, mouth.teeth, np.array([*parting, bare], np.float32), layer)
     return layer
 
 
@@ -77,3 +77,15 @@ def test_parting_lips_open_by_the_sum_of_their_motions(face: Face) -> None:
 def test_nothing_changes_at_rest(face: Face) -> None:
     assert not eye_layer(face[0].eyes[0], face, 0.0, (0.0, 0.0)).any()
     assert not mouth_layer(face, (0.0, 0.0, 0.0)).any()
+
+
+def test_teeth_show_where_lips_part_widely_or_in_a_smile(face: Face) -> None:
+    narrow, wide = mouth_layer(face, (0.5, 0.5, 0.0)), mouth_layer(face, (2.0, 4.0, 8.0))
+    smile = mouth_layer(face, (0.5, 0.5, 0.0), bare=4.0)
+    assert narrow[..., 3].sum() < 0.1 * smile[..., 3].sum()
+    assert wide[..., 3].sum() > smile[..., 3].sum()
+    for layer in (narrow, wide, smile):
+        assert (layer[..., 3] <= layer[..., 2] + 1e-6).all()
+    rows = np.arange(len(wide))[:, None]
+    teeth, inside = ((rows * wide[..., i]).sum() / wide[..., i].sum() for i in (3, 2))
+    assert teeth < inside  # the upper teeth

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -137,3 +139,27 @@ def test_noise_has_the_stated_strength_and_is_fresh(face: Face) -> None:
     assert (first - shown)[middle].std() == pytest.approx(2.0, rel=0.05)
     correlation = np.corrcoef((first - shown)[middle], (second - shown)[middle])[0, 1]
     assert abs(correlation) < 0.05
+
+
+def test_an_exposure_blurs_what_moves_and_nothing_else(face: Face) -> None:
+    sensor = silent()
+    sharp, blurred = Renderer(face[0], sensor), Renderer(face[0], replace(sensor, exposure=0.6))
+    rng = np.random.default_rng(0)
+    for pose in (HeadPose(), HeadPose(), HeadPose(y=6.0)):
+        one, other = (renderer.draw(at_rest(pose=pose), rng).astype(float) for renderer in (sharp, blurred))
+        if pose.y == 0:
+            np.testing.assert_array_equal(one, other)
+    box = np.s_[int(face[1][10, 1]) : int(face[1][152, 1]), int(face[1][234, 0]) : int(face[1][454, 0])]
+    assert np.abs(np.diff(other[box], axis=0)).mean() < 0.85 * np.abs(np.diff(one[box], axis=0)).mean()
+    assert other.mean() == pytest.approx(one.mean(), rel=0.01)
+
+
+def test_blur_reaches_back_towards_where_things_were(face: Face) -> None:
+    half = [Renderer(face[0], replace(silent(), exposure=share)) for share in (0.0, 0.7)]
+    rng = np.random.default_rng(0)
+    for renderer in half:
+        renderer.draw(at_rest(), rng)
+    sharp, blurred = (renderer.draw(at_rest(pose=HeadPose(x=4.0)), rng).astype(float) for renderer in half)
+    behind = draw(face, at_rest(pose=HeadPose(x=2.6))).astype(float)
+    ahead = draw(face, at_rest(pose=HeadPose(x=5.4))).astype(float)
+    assert np.abs(blurred - behind).mean() < np.abs(blurred - sharp).mean() < np.abs(blurred - ahead).mean()

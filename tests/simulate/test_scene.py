@@ -51,6 +51,33 @@ def test_some_micro_expressions_overlap_a_macro_expression(scenes: list[Scene]) 
     assert overlapping > 10
 
 
+def test_some_macro_expressions_of_different_regions_overlap(scenes: list[Scene]) -> None:
+    overlapping = 0
+    for scene in scenes:
+        mae = [event for event in scene.events if event.kind is Kind.MAE]
+        overlapping += sum(a is not b and a.onset <= b.onset <= a.offset for a in mae for b in mae)
+    count = sum(event.kind is Kind.MAE for scene in scenes for event in scene.events)
+    assert 0.03 * count < overlapping < 0.25 * count
+
+
+def test_a_scene_without_expressions_keeps_its_distractions() -> None:
+    for seed in range(5):
+        scene = draw_scene(np.random.default_rng(seed), sizes=[(640, 480)], rates=[30.0], clip_s=60, per_minute=0)
+        assert scene.events == ()
+        assert scene.nuisance.distractions
+
+
+@pytest.mark.parametrize("me_share", [0.0, 1.0])
+def test_the_share_of_micro_expressions_is_as_asked_for(me_share: float) -> None:
+    kinds: list[Kind] = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        scene = draw_scene(rng, sizes=[(640, 480)], rates=[30.0], clip_s=60, me_share=me_share)
+        kinds += [event.kind for event in scene.events]
+    share = np.mean([kind is Kind.ME for kind in kinds])
+    assert share == 1 if me_share else 0 < share < 0.4  # those beside an MaE remain
+
+
 def test_distractions_vary_and_include_every_kind(scenes: list[Scene]) -> None:
     kinds = [{one.kind for one in scene.nuisance.distractions} for scene in scenes]
     assert set.union(*kinds) == {"blink", "gaze", "jerk", "nod", "speech", "swallow", "light step"}

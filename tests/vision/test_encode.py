@@ -53,6 +53,19 @@ def test_a_lower_crf_is_closer_to_the_pictures(tmp_path: Path) -> None:
     assert errors[0] < errors[1]
 
 
+def test_a_quicker_preset_changes_the_bytes_and_hardly_the_pictures(tmp_path: Path) -> None:
+    images = [picture(number) for number in range(8)]
+    decoded = {}
+    for preset in ("medium", "veryfast"):
+        with VideoWriter(tmp_path / f"{preset}.mp4", width_px=64, height_px=48, fps=25, preset=preset) as video:
+            for image in images:
+                video.write(image)
+        (chunk,) = VideoReader(tmp_path / f"{preset}.mp4").chunks(sampling_fps=None, chunk_frames=8)
+        decoded[preset] = chunk.images.astype(int)
+    assert (tmp_path / "medium.mp4").read_bytes() != (tmp_path / "veryfast.mp4").read_bytes()
+    assert np.abs(decoded["medium"] - decoded["veryfast"]).mean() < 3
+
+
 def test_explicit_time_stamps_are_kept(tmp_path: Path) -> None:
     stamps = [0, 14, 55, 97, 367, 400]
     path = write_video(tmp_path / "a.mkv", stamps, fps=30, time_base=Fraction(1, 1000))
@@ -83,7 +96,7 @@ def test_an_error_leaves_the_earlier_file_and_nothing_else(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"codec": "wmv9"}, {"width_px": 63}, {"height_px": 0}, {"fps": 0}, {"crf": 60}],
+    [{"codec": "wmv9"}, {"width_px": 63}, {"height_px": 0}, {"fps": 0}, {"crf": 60}, {"preset": "quick"}],
 )
 def test_impossible_settings_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
     settings: dict[str, Any] = {"width_px": 64, "height_px": 48, "fps": 25} | wrong

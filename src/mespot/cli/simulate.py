@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from mespot.cli.inputs import VIDEO_SUFFIXES
 from mespot.cli.output import progress_of, say
 from mespot.core.errors import ConfigError
 
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 PREVIEW = Path("mespot-preview.png")
 """The sheet of actions where no folder is named."""
 
@@ -29,6 +30,15 @@ def simulate(
             help="A picture or a neutral clip, or a folder of them; may be repeated. Else the bundled ones.",
         ),
     ] = None,
+    carriers: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="A real clip to draw expressions into as its face moves, or a folder of them; may be repeated.",
+        ),
+    ] = None,
+    copies: Annotated[int, typer.Option(min=1, help="Videos of each carrier, beside the untouched one.")] = 1,
+    repeat: Annotated[int, typer.Option(min=1, help="Passes through a carrier, forwards and backwards in turn.")] = 1,
     minutes: Annotated[float, typer.Option(min=0.01, help="Length of all videos together.")] = 10.0,
     clip_s: Annotated[float, typer.Option(min=1, help="Length of one video, in seconds.")] = 60.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same videos.")] = 0,
@@ -36,7 +46,17 @@ def simulate(
     split: Annotated[
         str, typer.Option(help="Actions to show: train and test have none in common, all has every one.")
     ] = "all",
-    per_minute: Annotated[float, typer.Option(min=1, max=30, help="Expressions per minute, on average.")] = 9.0,
+    per_minute: Annotated[
+        float, typer.Option(min=0, max=30, help="Expressions per minute, on average; 0 for none.")
+    ] = 9.0,
+    me_share: Annotated[float, typer.Option(min=0, max=1, help="Share of micro-expressions among them.")] = 0.55,
+    apart_from: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="MANIFEST.json",
+            help="A corpus that may share no face, clip or held-out action with this one; may be repeated.",
+        ),
+    ] = None,
     size: Annotated[
         list[str] | None,
         typer.Option(metavar="WxH", help="Picture size in px, as 640x480; may be repeated. Else a mix of sizes."),
@@ -44,44 +64,65 @@ def simulate(
     fps: Annotated[
         list[float] | None, typer.Option(metavar="F", help="Frames per second; may be repeated. Else a mix of rates.")
     ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Write the exact motion of the skin beside each video too.")
+    ] = False,
     preview: Annotated[
         bool, typer.Option("--preview", help="Draw a sheet of the actions; without --out nothing else.")
     ] = False,
 ) -> None:
-    """Make labelled videos: faces moved by known expressions over head motion, blinks, speech and noise."""
+    """Make labelled videos: faces moved by known expressions over head motion, blinks, speech and noise.
+
+    With --carriers the faces are those of real clips, and each clip is written once more untouched, for comparison.
+    """
     if split not in ("all", "train", "test"):
         raise typer.BadParameter("is all, train or test.", param_hint="--split")
     if out is None and not preview:
         raise typer.BadParameter("name a folder for the videos.", param_hint="--out")
-    sizes = picture_sizes(size or ())
+    if carriers and (faces or size or fps or exact or preview):
+        raise typer.BadParameter("takes no --faces, --size, --fps, --exact or --preview.", param_hint="--carriers")
+    choice = {"split": split, "per_minute": per_minute, "me_share": me_share, "apart_from": apart_from or ()}
+    making = {"seed": seed, "workers": workers, **choice}
+    if carriers:
+        assert out is not None  # --preview, which needs no folder, was refused
+        _inject(
+            out, {"clips": _files("carriers", carriers, VIDEO_SUFFIXES), "copies": copies, "repeat": repeat, **making}
+        )
+        return
+    length = {"minutes": minutes, "clip_s": clip_s, "exact": exact}
+    shown = {"size": picture_sizes(size or ()), "fps": fps}
     from importlib import resources
 
     with resources.as_file(resources.files("mespot.assets") / "faces") as bundled:
         sources = face_files(faces or [bundled])
         if out is not None:
-            from mespot.pipeline import Progress
-            from mespot.simulate.corpus import RATES, SIZES, simulate_corpus
-
-            with progress_of(str(out)) as on_progress:
-                on_progress(Progress("videos", 0, None))
-                table = simulate_corpus(
-                    out,
-                    faces=sources,
-                    minutes=minutes,
-                    seed=seed,
-                    workers=workers,
-                    size=sizes or SIZES,
-                    fps=fps or RATES,
-                    clip_s=clip_s,
-                    split=split,
-                    per_minute=per_minute,
-                    on_progress=lambda done, total: on_progress(Progress("videos", done, total)),
-                )
-            say(f"annotations: {table}")
+            _simulate(out, {"faces": sources, **length, **making, **{k: v for k, v in shown.items() if v}})
         if preview:
             from mespot.simulate.preview import preview_sheet
 
             say(f"preview: {preview_sheet(sources, PREVIEW if out is None else out / 'preview.png')}")
+
+
+def _simulate(out: Path, choices: dict[str, Any]) -> None:
+    from mespot.simulate.corpus import simulate_corpus
+
+    _write(out, lambda on_progress: simulate_corpus(out, on_progress=on_progress, **choices))
+
+
+def _inject(out: Path, choices: dict[str, Any]) -> None:
+    from mespot.simulate.injection import inject_corpus
+
+    _write(out, lambda on_progress: inject_corpus(out, on_progress=on_progress, **choices))
+
+
+def _write(out: Path, write: Callable[[Callable[[int, int], None]], Path]) -> None:
+    """Make a corpus while its progress is shown."""
+    from mespot.pipeline import Progress
+
+    with progress_of(str(out)) as on_progress:
+        on_progress(Progress("videos", 0, None))
+        table = write(lambda done, total: on_progress(Progress("videos", done, total)))
+    say(f"annotations: {table}")
 
 
 def picture_sizes(texts: Sequence[str]) -> list[tuple[int, int]]:
@@ -109,7 +150,10 @@ def face_files(paths: list[Path]) -> list[Path]:
     ConfigError
         A file is missing, or there is no face among them.
     """
-    suffixes = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"} | VIDEO_SUFFIXES
+    return _files("faces", paths, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+
+
+def _files(option: str, paths: Sequence[Path], suffixes: Set[str]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -117,7 +161,7 @@ def face_files(paths: list[Path]) -> list[Path]:
         else:
             files.append(path)
     if missing := [path for path in files if not path.is_file()]:
-        raise ConfigError(f"--faces {missing[0]}: there is no such file; name a picture or a folder of pictures.")
+        raise ConfigError(f"--{option} {missing[0]}: there is no such file; name a file or a folder of them.")
     if not files:
-        raise ConfigError(f"--faces {paths[0]}: holds no faces; name a folder with pictures or videos.")
+        raise ConfigError(f"--{option} {paths[0]}: holds no {option}; name a folder with pictures or videos.")
     return files

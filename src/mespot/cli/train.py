@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,7 +29,13 @@ def train(
         str | None, typer.Option(metavar="A,B", help="Subjects of TABLE.csv that are kept for validation.")
     ] = None,
     first_frame: Annotated[int, typer.Option(help="Number of a video's first frame in the tables.")] = 0,
-    initial: Annotated[Path | None, typer.Option(metavar="FILE", help="A checkpoint to start from.")] = None,
+    initial: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A checkpoint or imported I3D weights to start from.")
+    ] = None,
+    mode: Annotated[
+        Literal["end_to_end", "frozen_backbone"] | None,
+        typer.Option(help="frozen_backbone keeps the I3D of --initial, and is quick; end_to_end is the default."),
+    ] = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
     cache: CacheOption = None,
@@ -43,7 +49,12 @@ def train(
     check_device(device)
     from mespot.config import Config
 
-    settings = configured(config, assignments)(Config())
+    configure = configured(config, [*(assignments or ()), *([f"training.mode={mode}"] if mode else ())])
+    settings = configure(Config())
+    if settings.training.mode == "frozen_backbone" and initial is not None:
+        from mespot.training.initial import own_config
+
+        settings = configure(own_config(initial))
     from mespot.training.run import train_from_tables
 
     checkpoint = train_from_tables(

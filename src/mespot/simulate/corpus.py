@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mespot.core.errors import ConfigError
+from mespot.simulate.exact import MotionProbe
 from mespot.simulate.identity import build_neutral, load_still
 from mespot.simulate.manifest import (
     COLUMNS,
@@ -51,12 +52,24 @@ class Job(VideoJob):
         Frame rates to choose from.
     clip_s : float
         Duration, s.
+    exact : bool
+        Whether the exact motion is written too.
     """
 
     index: int
     sizes: tuple[tuple[int, int], ...]
     rates: tuple[float, ...]
     clip_s: float
+    exact: bool
+
+    @property
+    def motion(self) -> Path:
+        """The file of the exact motion."""
+        return self.video.with_suffix(".safetensors")
+
+    def outputs(self) -> list[Path]:
+        """All files that the job makes but the sidecar."""
+        return [self.video, self.motion] if self.exact else [self.video]
 
 
 def simulate_corpus(
@@ -72,6 +85,7 @@ def simulate_corpus(
     split: str = "all",
     per_minute: float = PER_MINUTE,
     me_share: float = ME_SHARE,
+    exact: bool = False,
     apart_from: Sequence[Path] = (),
     on_progress: Progress | None = None,
 ) -> Path:
@@ -101,6 +115,8 @@ def simulate_corpus(
         Expressions per minute, on average; 0 shows all but expressions.
     me_share : float
         Share of ME among the expressions, 0 to 1.
+    exact : bool
+        Whether to write the exact motion beside each video, see `mespot.simulate.exact.MotionProbe.save`.
     apart_from : sequence of Path
         Manifests of corpora that may share no face with this one, see `check_apart`.
     on_progress : callable, optional
@@ -138,6 +154,7 @@ def simulate_corpus(
             sizes,
             rates,
             clip_s,
+            exact,
         )
         for index in range(count)
     ]
@@ -180,10 +197,15 @@ def simulate_video(job: Job) -> None:
     scene, rng = draw_job(job)
     neutral, landmarks = build_neutral(load_still(job.source), scene.variation, scene.size)
     renderer = Renderer(neutral, scene.sensor)
+    probe = MotionProbe(neutral, landmarks) if job.exact else None
     width, height = scene.size
     with VideoWriter(job.video, width_px=width, height_px=height, fps=scene.fps, crf=scene.crf, preset=PRESET) as video:
         for instant in scene.instants(neutral.fields):
             video.write(renderer.draw(instant, rng))
+            if probe is not None:
+                probe.take(instant)
+    if probe is not None:
+        probe.save(job.motion)
     face_px = float(np.hypot(*(landmarks[454] - landmarks[234])))
     write_json(job.sidecar, job.record(scene.events, _facts(job, scene, face_px)))
 
@@ -212,7 +234,7 @@ def _check(
 
 
 def _facts(job: Job, scene: Scene, face_px: float) -> dict[str, Any]:
-    """What a video was made of, for its record."""
+    """Return what a video was made of, for its record."""
     variation = asdict(scene.variation)
     variation["shape"] = scene.variation.shape.round(5).tolist()
     return {

@@ -177,10 +177,15 @@ class FaceFields:
         scale = intensity_px * self.eye_px / CROP_EYE_PX / self.greatest(weights)
         return np.asarray(weights * scale, np.float32)
 
+    def displacement(self, weights: npt.NDArray[np.floating]) -> Float32:
+        """Displacement (h, w, 2) of the skin in px under ``weights`` (A, 2); lids and lips not counted."""
+        flat = weights.reshape(-1).astype(np.float32)
+        active = np.flatnonzero(flat)
+        return np.asarray(np.tensordot(flat[active], self.skin[active], axes=1), np.float32)
+
     def greatest(self, weights: npt.NDArray[np.floating]) -> float:
         """Greatest displacement in px of skin, lids and lips under ``weights`` (A, 2)."""
-        flat = weights.reshape(-1)
-        field = np.tensordot(flat, self.skin, axes=1) if flat.any() else np.zeros(2)
+        field = self.displacement(weights)
         skin = float(np.hypot(field[..., 0], field[..., 1]).max())
         edges = edge_motion(weights)
         lips = max(edges[4], edges[5] + edges[6])

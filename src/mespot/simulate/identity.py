@@ -14,6 +14,7 @@ import numpy.typing as npt
 from mespot.config import FaceConfig
 from mespot.core.errors import FaceError
 from mespot.core.signals import Float32
+from mespot.simulate.creases import Creases
 from mespot.simulate.fields import (
     FACE_OVAL,
     LEFT_EYE_LOWER,
@@ -24,14 +25,17 @@ from mespot.simulate.fields import (
     Frame,
 )
 from mespot.simulate.kernels import BORDER_PX
+from mespot.simulate.occluders import glasses, grow_beard
 from mespot.simulate.openings import Eye, Mouth
 from mespot.simulate.render import Neutral
 from mespot.vision.faces import FaceDetector, RgbImage
 from mespot.vision.landmarks import LandmarkNet, Roi
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
-_NEUTRAL_FRAMES = 12
-"""How many frames at the beginning of a clip are searched for a face at rest."""
+_NEUTRAL_S = 2.0
+_NEUTRAL_FRAMES = 20
+"""How much of a clip's beginning is searched for a face at rest, and in how many frames at most."""
+_WITH_GLASSES, _WITH_BEARD = 0.2, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,14 @@ class Variation:
         Tone, colourfulness and softness.
     gains : tuple of float
         Factor per colour channel.
+    side_light : float
+        Light from the person's left (positive) or right: gain of that side, loss of the other.
+    rim, rim_level : float
+        Width of glasses' rims as share of the eye distance, 0 for none; their grey level.
+    beard : float
+        Density of a beard, 0 for none to 1.
+    beard_seed : int
+        Decides its texture.
     """
 
     face_px: float
@@ -65,6 +77,11 @@ class Variation:
     saturation: float
     blur_px: float
     gains: tuple[float, float, float]
+    side_light: float = 0.0
+    rim: float = 0.0
+    rim_level: float = 0.0
+    beard: float = 0.0
+    beard_seed: int = 0
 
     @classmethod
     def draw(cls, rng: np.random.Generator, face_px: tuple[float, float]) -> Variation:
@@ -76,10 +93,15 @@ class Variation:
             tilt=float(rng.normal(0, 0.035)),
             shape=rng.normal(0, 0.02, (len(SHAPE_ANCHORS), 2)),
             shift=(float(rng.normal(0, 0.06)), float(rng.normal(0, 0.04))),
-            gamma=float(math.exp(rng.normal(0, 0.18))),
+            gamma=float(math.exp(rng.normal(0.05, 0.3))),
             saturation=float(np.clip(rng.normal(0.95, 0.2), 0.0, 1.4)),
             blur_px=float(max(0.0, rng.normal(0.0, 0.5))),
-            gains=tuple(float(g) for g in np.exp(rng.normal(0, 0.05, 3))),  # type: ignore[arg-type]
+            gains=tuple(float(g) for g in np.exp(rng.normal(0, 0.1) + rng.normal(0, 0.05, 3))),  # type: ignore[arg-type]
+            side_light=float(np.clip(rng.normal(0, 0.15), -0.4, 0.4)),
+            rim=float(rng.uniform(0.012, 0.05)) if rng.random() < _WITH_GLASSES else 0.0,
+            rim_level=float(rng.uniform(5, 140)),
+            beard=float(rng.uniform(0.15, 0.7)) if rng.random() < _WITH_BEARD else 0.0,
+            beard_seed=int(rng.integers(2**31)),
         )
 
 
@@ -92,7 +114,8 @@ SHAPE_ANCHORS = np.array(
 def load_still(path: Path) -> RgbImage:
     """Return a picture of the face at rest.
 
-    An image is taken as it is; of a clip's first frames, the one with the eyes most open and the mouth most closed.
+    An image is taken as it is; of a clip's first two seconds, the frame with the eyes most open and
+    the mouth most closed and least wide.
 
     Raises
     ------
@@ -115,19 +138,24 @@ def load_still(path: Path) -> RgbImage:
 
 def _first_frames(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
     video = cv2.VideoCapture(str(path))
-    for _ in range(_NEUTRAL_FRAMES):
+    fps = video.get(cv2.CAP_PROP_FPS)
+    frames = max(_NEUTRAL_FRAMES, round(_NEUTRAL_S * fps)) if 5 <= fps <= 1000 else _NEUTRAL_FRAMES
+    chosen = set(np.linspace(0, frames - 1, _NEUTRAL_FRAMES).round().astype(int).tolist())
+    for index in range(frames):
         shown, frame = video.read()
         if not shown:
             break
-        yield np.asarray(frame, np.uint8)
+        if index in chosen:
+            yield np.asarray(frame, np.uint8)
     video.release()
 
 
 def _restfulness(mesh: Float32) -> float:
-    """Return the openness of the eyes less openness of the mouth, in eye distances."""
+    """Return the openness of the eyes less that of the mouth and half the mouth's width, in eye distances."""
     unit = Frame.of(mesh[:, :2]).eye_px
     eyes = (mesh[145, 1] - mesh[159, 1] + mesh[374, 1] - mesh[386, 1]) / 2
-    return float(eyes - (mesh[14, 1] - mesh[13, 1])) / unit
+    wide = float(np.hypot(*(mesh[308, :2] - mesh[78, :2])))
+    return (float(eyes - (mesh[14, 1] - mesh[13, 1])) - 0.5 * wide) / unit
 
 
 def find_mesh(image: RgbImage) -> Float32 | None:
@@ -178,7 +206,7 @@ def build_neutral(still: RgbImage, variation: Variation, size: tuple[int, int]) 
         placed = find_mesh(np.asarray(canvas, np.uint8))
     if placed is None:
         raise FaceError("the face of a simulated identity was lost when it was placed; choose a larger picture size.")
-    return _prepare(_tone(canvas, variation), placed), placed[:, :2] - BORDER_PX
+    return _prepare(_tone(canvas, placed[:, :2], variation), placed, variation), placed[:, :2] - BORDER_PX
 
 
 def _place(still: RgbImage, mesh: Float32, variation: Variation, size: tuple[int, int]) -> Float32:
@@ -234,15 +262,21 @@ def _shape_warp(place: npt.NDArray[np.float64], shape: npt.NDArray[np.float64]) 
     return moved
 
 
-def _tone(picture: Float32, variation: Variation) -> Float32:
-    """Apply gamma, colour gains and saturation."""
+def _tone(picture: Float32, landmarks: npt.NDArray[np.floating], variation: Variation) -> Float32:
+    """Apply the beard, light from one side, gamma, colour gains and saturation."""
+    if variation.beard > 0:
+        picture = grow_beard(picture, landmarks, variation.beard, variation.beard_seed)
+    frame = Frame.of(landmarks)
+    ys, xs = np.indices(picture.shape[:2]).astype(np.float64)
+    across = frame.coordinates(np.stack([xs, ys], axis=-1))[..., :1]
     grey = picture.mean(axis=-1, keepdims=True)
     toned = 255 * (np.clip(grey + variation.saturation * (picture - grey), 0, 255) / 255) ** variation.gamma
-    return np.asarray(np.clip(toned * np.array(variation.gains), 0, 255), np.float32)
+    lit = toned * (1 + variation.side_light * np.tanh(across / 0.4))
+    return np.asarray(np.clip(lit * np.array(variation.gains), 0, 255), np.float32)
 
 
-def _prepare(picture: Float32, mesh: Float32) -> Neutral:
-    """Measure depth, head region, action fields, eyes and mouth on the placed face."""
+def _prepare(picture: Float32, mesh: Float32, variation: Variation) -> Neutral:
+    """Measure depth, head region, action fields, eyes, mouth and creases on the placed face."""
     height, width = picture.shape[:2]
     landmarks = mesh[:, :2]
     fields = FaceFields.of(landmarks, (width, height))
@@ -258,7 +292,9 @@ def _prepare(picture: Float32, mesh: Float32) -> Neutral:
         Eye.of(landmarks, box, LEFT_EYE_UPPER, LEFT_EYE_LOWER),
         Eye.of(landmarks, box, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER),
     )
-    return Neutral(picture, depth, head, centre, fields, eyes, Mouth.of(landmarks, box, dark))
+    rims = glasses(landmarks, box, variation.rim) if variation.rim > 0 else None
+    mouth, creases = Mouth.of(landmarks, box, dark), Creases.of(landmarks, box)
+    return Neutral(picture, depth, head, centre, fields, eyes, mouth, creases, rims, variation.rim_level)
 
 
 def _head(mesh: Float32, size: tuple[int, int], eye_px: float) -> tuple[Float32, Float32, tuple[float, float]]:

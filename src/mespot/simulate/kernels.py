@@ -97,7 +97,47 @@ def _interpolate(spline, px, py, colour):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def draw_picture(picture, spline, layers, place, pose, dark, image):  # type: ignore[no-untyped-def]
+def add_creases(maps, weights, out):  # type: ignore[no-untyped-def]
+    """Write the weighted sum of the maps (K, h, w) to ``out`` (h, w)."""
+    out[:] = 0
+    for row in range(maps.shape[0]):
+        weight = weights[row]
+        if weight > 0:
+            for y in range(out.shape[0]):
+                for x in range(out.shape[1]):
+                    out[y, x] += weight * maps[row, y, x, 0]
+
+
+@compiled
+def _smear(spline, px, py, dx, dy, colour, other):  # type: ignore[no-untyped-def]
+    """Replace ``colour``, the value at a position, by the mean along the way from there by (dx, dy)."""
+    taps = 2 if dx * dx + dy * dy < np.float32(4) else 4
+    for k in range(1, taps + 1):
+        share = np.float32(k) / np.float32(taps)
+        _interpolate(spline, px + share * dx, py + share * dy, other)
+        for c in range(3):
+            colour[c] += other[c]
+    for c in range(3):
+        colour[c] /= np.float32(taps + 1)
+
+
+@compiled
+def _inside(openings, shade, bx, by, colours, colour):  # type: ignore[no-untyped-def]
+    """Darken creases, and show the inside of the mouth with its teeth."""
+    fold = _lookup(shade, bx, by, 0)
+    alpha = _lookup(openings, bx, by, 2)
+    if fold != 0:
+        for c in range(3):
+            colour[c] *= np.float32(1) - fold
+    if alpha > 0:
+        teeth = _lookup(openings, bx, by, 3) / alpha
+        for c in range(3):
+            within = colours[0, c] + teeth * (colours[1, c] - colours[0, c])
+            colour[c] += alpha * (within - colour[c])
+
+
+@compiled
+def draw_picture(picture, spline, layers, place, pose, colours, trail, exposure, image):  # type: ignore[no-untyped-def]
     """Resample one picture: backwards through head pose, then skin, then lids and lips.
 
     Parameters
@@ -105,44 +145,59 @@ def draw_picture(picture, spline, layers, place, pose, dark, image):  # type: ig
     picture, spline : (Hb, Wb, C) float32
         Neutral picture and its spline coefficients, with border; C of at least 3.
     layers : tuple
-        Depth and head share (Hb, Wb); skin (h, w, 2) and openings (h, w, 3) over the box.
+        Depth and head share (Hb, Wb); over the box skin (h, w, 2), openings (h, w, 4: x, y, share of the mouth's
+        inside, of the teeth), shade of creases (h, w, 1), rims of glasses (h, w, 1), which follow the head alone.
     place : (6,) float32
         Centre of rotation, corner of the box, sway.
     pose : (2, 4) float32
         Displacement of the head.
-    dark : (3,) float32
-        Colour of the mouth's inside.
+    colours : (3, 3) float32
+        Colours of the mouth's inside, of the teeth and of the rims.
+    trail : (H, W, 2) float32
+        Where in the neutral picture the px of the picture before lay; overwritten with where they lie now.
+    exposure : float32
+        Share of the way since then along which light is collected, the motion blur; 0 without a picture before.
     image : (H, W, 3) float32
         Output.
     """
-    depth, head, skin, openings = layers
+    depth, head, skin, openings, shade, rims = layers
     zero = np.float32(0)
+    other = np.empty(3, np.float32)
     right, bottom = np.float32(skin.shape[1] - 1.01), np.float32(skin.shape[0] - 1.01)
     still = place[4] == 0 and place[5] == 0
     for row in range(image.shape[0]):
         for column in range(image.shape[1]):
             y, x = row + BORDER_PX, column + BORDER_PX
-            colour = image[row, column]
+            colour, before = image[row, column], trail[row, column]
             share = head[y, x]
             if share == 0 and still:
                 colour[0], colour[1], colour[2] = picture[y, x, 0], picture[y, x, 1], picture[y, x, 2]
+                before[0], before[1] = np.float32(x), np.float32(y)
                 continue
             px, py = np.float32(x) - place[4], np.float32(y) - place[5]
             across, down, far = px - place[0], py - place[1], depth[y, x]
             px -= share * (pose[0, 0] * across + pose[0, 1] * down + pose[0, 2] * far + pose[0, 3])
             py -= share * (pose[1, 0] * across + pose[1, 1] * down + pose[1, 2] * far + pose[1, 3])
             bx, by = px - place[2], py - place[3]
-            alpha = zero
-            if bx >= 0 and by >= 0 and bx < right and by < bottom:
+            hx, hy = bx, by
+            boxed = bx >= 0 and by >= 0 and bx < right and by < bottom
+            if boxed:
                 sx, sy = _lookup(skin, bx, by, 0), _lookup(skin, bx, by, 1)
                 bx, by = min(max(bx - sx, zero), right), min(max(by - sy, zero), bottom)
                 px -= sx + _lookup(openings, bx, by, 0)
                 py -= sy + _lookup(openings, bx, by, 1)
-                alpha = _lookup(openings, bx, by, 2)
             _interpolate(spline, px, py, colour)
-            if alpha > 0:
-                for c in range(3):
-                    colour[c] += alpha * (dark[c] - colour[c])
+            if exposure > 0:
+                dx, dy = exposure * (before[0] - px), exposure * (before[1] - py)
+                if dx * dx + dy * dy > np.float32(0.25):
+                    _smear(spline, px, py, dx, dy, colour, other)
+            before[0], before[1] = px, py
+            if boxed:
+                _inside(openings, shade, bx, by, colours, colour)
+                rim = _lookup(rims, hx, hy, 0)
+                if rim > 0:
+                    for c in range(3):
+                        colour[c] += rim * (colours[2, c] - colour[c])
 
 
 @compiled

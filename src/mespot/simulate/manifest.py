@@ -1,4 +1,4 @@
-"""What every corpus of simulated videos has: jobs that can be resumed, a manifest, a table, and what it may not share."""
+"""What every corpus of simulated videos has: jobs that can be resumed, manifest, table, and what it may not share."""
 
 from __future__ import annotations
 

@@ -9,9 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from mespot.simulate.actions import ACTIONS
+from mespot.simulate.fields import CROP_EYE_PX
+from mespot.simulate.speech import articulate
 from mespot.simulate.timing import TimeCourse, minimum_jerk
 
 FloatArray = npt.NDArray[np.float64]
+
+_LONGEST_EXPOSURE = 0.7
+_TALKING = 0.4
+"""Share of videos in which the subject speaks."""
+_LOUD = (0.4, 1.5)
+"""Size of speech relative to the speakers that `speech` is calibrated to."""
+_LID = 0.75
+"""Travel of the upper lid relative to that of the iris when the gaze rises or sinks."""
+_HEAD = np.array([0.022, 0.016, 0.010, 0.022, 0.016, 0.006])
+"""Usual size of a motion of the head, in the columns of `Nuisance.pose`."""
 
 _ORDER = {number: row for row, number in enumerate(ACTIONS)}
 
@@ -23,7 +35,8 @@ class Distraction:
     Parameters
     ----------
     kind : str
-        "blink", "gaze", "jerk", "nod", "speech", "swallow" or "light step".
+        "blink", "gaze", "jerk" (of the head, or a change of posture), "nod" (or a shake of the head), "speech",
+        "swallow" or "light step".
     start_s, stop_s : float
         When.
     """
@@ -48,11 +61,13 @@ class Nuisance:
     sway : (T, 2) float64
         Shift of the whole picture, px.
     skin : (T, A) float64
-        Strength of actions that are no expression (speech, swallowing), px at 224.
+        Strength of actions that are no expression (speech, swallowing, lids that follow the gaze), px at 224.
     light : (T, 3) float64
         Gain, slope across, slope down.
     distractions : list of Distraction
         What happens when.
+    exposure : float
+        Share of the time between two frames in which the camera collects light.
     """
 
     closure: FloatArray
@@ -62,6 +77,7 @@ class Nuisance:
     skin: FloatArray
     light: FloatArray
     distractions: list[Distraction] = field(default_factory=list)
+    exposure: float = 0.0
 
 
 def draw_nuisance(rng: np.random.Generator, times_s: FloatArray) -> Nuisance:
@@ -74,8 +90,9 @@ def draw_nuisance(rng: np.random.Generator, times_s: FloatArray) -> Nuisance:
         sway=np.zeros((frames, 2)),
         skin=np.zeros((frames, len(ACTIONS))),
         light=np.tile([1.0, 0.0, 0.0], (frames, 1)),
+        exposure=float(rng.uniform(0.0, _LONGEST_EXPOSURE)),
     )
-    for part in (_blink, _look, _move_head, _talk, _swallow, _breathe, _sway, _shine):
+    for part in (_blink, _look, _drift, _gesture, _sit, _talk, _swallow, _breathe, _sway, _shine, _flicker):
         part(rng, times_s, nuisance)
     nuisance.distractions.sort(key=lambda one: one.start_s)
     return nuisance
@@ -105,23 +122,28 @@ def _moments(rng: np.random.Generator, duration_s: float, per_minute: float, lea
 
 
 def _blink(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> None:
+    """Add blinks: single, double, half and long; lids close in 60 to 100 ms and open in 120 to 250 ms."""
     rate = 0.0 if rng.random() < 0.08 else float(rng.gamma(4.0, 4.0))
     for moment in _moments(rng, float(times_s[-1]), rate, 0.6):
         style = rng.choice(["single", "double", "half", "long"], p=[0.68, 0.1, 0.15, 0.07])
         depth = rng.uniform(0.35, 0.75) if style == "half" else rng.uniform(0.92, 1.0)
         hold = rng.uniform(0.1, 0.5) if style == "long" else rng.uniform(0.0, 0.05)
+        cheek, brow = depth * rng.uniform(0.0, (0.4, 0.25))
         start = moment
         for _ in range(2 if style == "double" else 1):
-            course = TimeCourse(start, rng.uniform(0.06, 0.12), hold, rng.uniform(0.12, 0.25))
+            course = TimeCourse(start, rng.uniform(0.06, 0.10), hold, rng.uniform(0.12, 0.25))
+            strength = course.strength(times_s)
             for side in (0, 1):
-                lid = depth * course.strength(times_s) * rng.uniform(0.96, 1.0)
+                lid = depth * strength * rng.uniform(0.96, 1.0)
                 nuisance.closure[:, side] = np.maximum(nuisance.closure[:, side], lid)
+            nuisance.skin[:, _ORDER[6]] += cheek * strength
+            nuisance.skin[:, _ORDER[4]] += brow * strength
             start = course.stop_s + rng.uniform(0.02, 0.15)
-        nuisance.skin[:, _ORDER[6]] += 0.35 * depth * rng.random() * course.strength(times_s)
         nuisance.distractions.append(Distraction("blink", moment, course.stop_s))
 
 
 def _look(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> None:
+    """Add saccades; the upper lid follows a gaze that rises or sinks."""
     rate = 0.0 if rng.random() < 0.25 else float(rng.uniform(3, 25))
     place = np.zeros(2)
     for moment in _moments(rng, float(times_s[-1]), rate, 0.4):
@@ -131,47 +153,65 @@ def _look(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> 
         nuisance.gaze += minimum_jerk((times_s - moment) / lasting)[:, None] * (target - place)
         nuisance.distractions.append(Distraction("gaze", moment, moment + lasting))
         place = target
+    nuisance.skin[:, _ORDER[5]] -= _LID * CROP_EYE_PX * nuisance.gaze[:, 1]
 
 
-def _move_head(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> None:
-    strength = 0.0 if rng.random() < 0.1 else float(rng.gamma(1.6, 0.45))
-    sizes = np.array([0.022, 0.016, 0.010, 0.022, 0.016, 0.006])
-    for axis, size in enumerate(sizes):
-        drift = smooth_noise(rng, times_s, 0.04, 0.5)
-        nuisance.pose[:, axis] += strength * size * rng.uniform(0.3, 1.2) * drift
-    for moment in _moments(rng, float(times_s[-1]), float(rng.choice([0, 1, 3, 6], p=[0.4, 0.3, 0.2, 0.1])), 1.0):
-        nod = rng.random() < 0.4
-        size = rng.uniform(0.3, 1.5)
-        if nod:
+def _drift(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> None:
+    """Let the head wander: slowly, and with the small unrest of a head that nothing supports."""
+    strength = 0.0 if rng.random() < 0.1 else float(rng.gamma(1.6, 0.55))
+    unrest = strength * float(rng.uniform(0.0, 0.06))
+    for axis, size in enumerate(_HEAD):
+        nuisance.pose[:, axis] += strength * size * rng.uniform(0.3, 1.2) * smooth_noise(rng, times_s, 0.04, 0.5)
+        nuisance.pose[:, axis] += unrest * size * smooth_noise(rng, times_s, 0.8, 5.0)
+
+
+def _gesture(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> None:
+    """Add nods, shakes and quick turns of the head."""
+    rate = float(rng.choice([0, 1, 3, 6], p=[0.35, 0.3, 0.2, 0.15]))
+    for moment in _moments(rng, float(times_s[-1]), rate, 1.0):
+        style, size = rng.choice(["nod", "shake", "jerk"], p=[0.3, 0.2, 0.5]), rng.uniform(0.3, 1.6)
+        if style == "jerk":
+            lasting, back = rng.uniform(0.12, 0.7), rng.uniform(0.5, 4.0)
+            step = minimum_jerk((times_s - moment) / lasting) - minimum_jerk((times_s - moment - lasting) / back)
+            nuisance.pose += step[:, None] * rng.normal(0, 1, 6) * _HEAD * size
+        else:
             lasting = rng.uniform(0.5, 1.6)
             phase = np.clip((times_s - moment) / lasting, 0, 1)
-            wave = np.sin(2 * math.pi * rng.integers(1, 3) * phase) * np.sin(math.pi * phase)
-            nuisance.pose[:, 1] += 0.035 * size * wave
-            nuisance.pose[:, 4] += 0.02 * size * wave
-        else:
-            lasting = rng.uniform(0.15, 0.7)
-            step = minimum_jerk((times_s - moment) / lasting) - minimum_jerk((times_s - moment - lasting) / 4.0)
-            nuisance.pose += step[:, None] * rng.normal(0, 1, 6) * sizes * size
-        nuisance.distractions.append(Distraction("nod" if nod else "jerk", moment, moment + lasting))
+            wave = size * np.sin(2 * math.pi * rng.integers(1, 4) * phase) * np.sin(math.pi * phase)
+            turn, shift = (1, 4) if style == "nod" else (0, 3)
+            nuisance.pose[:, turn] += 0.04 * wave
+            nuisance.pose[:, shift] += 0.02 * wave
+            nuisance.pose[:, 2] += 0.01 * rng.normal() * wave
+        nuisance.distractions.append(Distraction("jerk" if style == "jerk" else "nod", moment, moment + lasting))
+
+
+def _sit(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> None:
+    """Add changes of posture: the body shifts, leans closer or back, and stays there."""
+    rate = float(rng.choice([0, 0.5, 1.5], p=[0.5, 0.3, 0.2]))
+    place = np.zeros(6)
+    for moment in _moments(rng, float(times_s[-1]), rate, 3.0):
+        target = np.clip(rng.normal(0, 1, 6), -2, 2) * (0.03, 0.03, 0.02, 0.08, 0.06, 0.025)
+        lasting = rng.uniform(0.5, 2.0)
+        nuisance.pose += minimum_jerk((times_s - moment) / lasting)[:, None] * (target - place)
+        nuisance.distractions.append(Distraction("jerk", moment, moment + lasting))
+        place = target
 
 
 def _talk(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> None:
     duration = float(times_s[-1])
-    if rng.random() > 0.27:
+    if rng.random() > _TALKING:
         return
+    usual = math.exp(rng.uniform(*np.log(_LOUD)))
+    pause = float(rng.uniform(3, 20))
     start = float(rng.uniform(0, 0.4 * duration))
     while start < duration - 1:
-        lasting = float(min(rng.uniform(1.5, 8.0), duration - start))
-        envelope = minimum_jerk((times_s - start) / 0.3) * (1 - minimum_jerk((times_s - start - lasting + 0.3) / 0.3))
-        loud = float(rng.uniform(0.5, 1.3))
-        jaw = np.maximum(0.0, 0.5 + 0.9 * smooth_noise(rng, times_s, 2.0, 5.0))
-        nuisance.skin[:, _ORDER[26]] += envelope * loud * 2.6 * jaw
-        lips = np.maximum(0.0, 0.4 + smooth_noise(rng, times_s, 3.0, 6.5))
-        nuisance.skin[:, _ORDER[25]] += envelope * loud * 1.6 * lips
-        for number, size in ((20, 0.6), (23, 0.8), (10, 0.4), (17, 0.5)):
-            nuisance.skin[:, _ORDER[number]] += envelope * loud * size * smooth_noise(rng, times_s, 1.5, 5.0)
-        nuisance.distractions.append(Distraction("speech", start, start + lasting))
-        start += lasting + float(rng.uniform(4, 25))
+        stop = start + float(min(rng.uniform(1.0, 10.0), duration - start))
+        loud = float(np.clip(usual * rng.uniform(0.8, 1.25), *_LOUD))
+        speech = articulate(rng, times_s, start, stop, loud)
+        nuisance.skin += speech.skin
+        nuisance.pose[:, 1] += speech.pitch
+        nuisance.distractions.append(Distraction("speech", start, stop))
+        start = stop + 1.0 + float(rng.exponential(pause))
 
 
 def _swallow(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> None:
@@ -193,23 +233,39 @@ def _breathe(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) 
 
 
 def _sway(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> None:
+    """Shake the camera: a hand that holds it, or a table that is knocked against."""
     if rng.random() < 0.15:
-        size = float(rng.uniform(0.1, 1.0))
+        size, tremor = float(rng.uniform(0.1, 1.0)), float(rng.uniform(0.0, 0.12))
         for axis in (0, 1):
-            nuisance.sway[:, axis] = np.clip(size * smooth_noise(rng, times_s, 0.2, 3.0), -20, 20)
+            slow, quick = smooth_noise(rng, times_s, 0.2, 3.0), smooth_noise(rng, times_s, 5.0, 11.0)
+            nuisance.sway[:, axis] = size * slow + tremor * quick
+    for moment in _moments(rng, float(times_s[-1]), float(rng.choice([0, 1], p=[0.8, 0.2])), 2.0):
+        after = np.maximum(times_s - moment, 0.0)
+        ringing = np.exp(-after / rng.uniform(0.05, 0.25)) * np.sin(2 * math.pi * rng.uniform(3, 9) * after)
+        nuisance.sway += ringing[:, None] * rng.normal(0, 1.5, 2)
+    np.clip(nuisance.sway, -20, 20, out=nuisance.sway)
 
 
 def _shine(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> None:
+    """Let the light drift, and step where a camera sets its exposure anew."""
     light = nuisance.light
-    strength = 0.0 if rng.random() < 0.3 else float(rng.exponential(0.5))
+    strength = 0.0 if rng.random() < 0.3 else float(rng.exponential(0.6))
     light[:, 0] += 0.02 * strength * smooth_noise(rng, times_s, 0.02, 0.3)
     for axis in (1, 2):
-        light[:, axis] = rng.normal(0, 0.06) + 0.015 * strength * smooth_noise(rng, times_s, 0.02, 0.4)
-    if rng.random() < 0.25:
-        mains_hz = float(rng.choice([100.0, 120.0])) + float(rng.normal(0, 0.05))
-        light[:, 0] += float(rng.uniform(0.002, 0.012)) * np.sin(2 * math.pi * mains_hz * times_s)
+        light[:, axis] = rng.normal(0, 0.08) + 0.015 * strength * smooth_noise(rng, times_s, 0.02, 0.4)
     for moment in _moments(rng, float(times_s[-1]), float(rng.choice([0, 1, 3], p=[0.75, 0.17, 0.08])), 2.0):
         lasting = rng.uniform(0.03, 0.5)
         light[:, 0] += rng.normal(0, 0.05) * minimum_jerk((times_s - moment) / lasting)
         nuisance.distractions.append(Distraction("light step", moment, moment + lasting))
-    light[:, 0] = np.clip(light[:, 0], 0.6, 1.5)
+    light[:, 0] = np.clip(light[:, 0], 0.62, 1.48)
+
+
+def _flicker(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> None:
+    """Add the flicker of lamps on the mains (twice 50 or 60 Hz), as an exposure of some length averages it."""
+    if rng.random() > 0.25:
+        return
+    hertz = float(rng.choice([100.0, 120.0])) + float(rng.normal(0, 0.05))
+    frame_s = float(times_s[1] - times_s[0]) if len(times_s) > 1 else 0.0
+    left = abs(float(np.sinc(hertz * nuisance.exposure * frame_s)))
+    size = min(0.02, left * float(rng.uniform(0.005, 0.2)))
+    nuisance.light[:, 0] += size * np.sin(2 * math.pi * hertz * times_s + rng.uniform(0, 2 * math.pi))

@@ -16,6 +16,8 @@ _LASH = 0.03
 """Height of the upper lid's lash line, which moves without stretching, share of the eye distance."""
 _FOLD = 0.09
 """Height of the upper-lid skin that unfolds in a blink, share of the eye distance."""
+_TOOTH = 0.085
+"""Width of an upper front tooth, share of the eye distance."""
 _RIM = 0.012
 """How far below its landmarks the lower lid begins, share of the eye distance."""
 
@@ -71,12 +73,15 @@ class Mouth:
         the band beside the lips where the jaw's motion begins.
     colour : (3,) float32
         RGB colour of the inside.
+    teeth : (n,) float32
+        Per column: how much of the upper teeth shows where the lips part widely; none where it is empty.
     """
 
     x0: int
     columns: Float32
     sizes: Float32
     colour: Float32
+    teeth: Float32
 
     @classmethod
     def of(cls, landmarks: npt.NDArray[np.floating], box: Box, colour: Float32) -> Mouth:
@@ -97,7 +102,13 @@ class Mouth:
         columns = np.stack([upper - box.y, lower - box.y, parting, cheek], axis=1).astype(np.float32)
         chin = float(landmarks[152, 1] - landmarks[14, 1])
         sizes = np.array([0.13 * unit, 0.16 * unit, chin, 0.35 * unit], np.float32)
-        return cls(x0, columns, sizes, colour)
+        return cls(x0, columns, sizes, colour, _teeth((xs - centre) / unit, half / unit))
+
+
+def _teeth(across: npt.NDArray[np.float64], half: float) -> Float32:
+    """How bright the row of upper teeth is at places across the mouth: gaps between teeth, darker to the corners."""
+    gaps = 1 - 0.2 * np.exp(-(((np.abs(across) + _TOOTH / 2) % _TOOTH - _TOOTH / 2) ** 2) / (2 * 0.006**2))
+    return np.asarray(gaps * np.clip(1.1 - (across / (0.85 * half)) ** 2, 0, 1), np.float32)
 
 
 def _curve(landmarks: npt.NDArray[np.floating], box: Box, line: Sequence[int]) -> tuple[int, npt.NDArray[np.float64]]:
@@ -118,7 +129,7 @@ def _fit(points: npt.NDArray[np.floating], xs: npt.NDArray[np.int64]) -> npt.NDA
 
 @compiled
 def draw_eye(columns, x0, tallest, lash, closure, edges, gaze, out):  # type: ignore[no-untyped-def]
-    """Add an eye's displacement to ``out`` (h, w, 3: x, y, darkness): lids over the eye, iris within it.
+    """Add an eye's displacement to ``out`` (h, w, 4: x, y, two that stay): lids over the eye, iris within it.
 
     Skin between the fold and the lid's edge stretches with the edge; the eye behind it stays, unless the lid
     rises above its neutral place, where the eye is stretched to fill what would be unknown.
@@ -163,9 +174,13 @@ def draw_eye(columns, x0, tallest, lash, closure, edges, gaze, out):  # type: ig
 
 
 @compiled
-def draw_mouth(columns, x0, sizes, parting, out):  # type: ignore[no-untyped-def]
-    """Add the mouth's displacement and darkness to ``out`` (h, w, 3): lips part, the chin follows the jaw."""
-    upper, lower, jaw = parting
+def draw_mouth(columns, x0, sizes, teeth, parting, out):  # type: ignore[no-untyped-def]
+    """Add the mouth's motion and inside to ``out`` (h, w, 4: x, y, inside, teeth); ``parting`` (4,) ends in the smile.
+
+    Lips part, the chin follows the jaw. The row of upper teeth hangs below the upper lip, taller where the lips are
+    wide apart and where muscles bare the teeth.
+    """
+    upper, lower, jaw, bare = parting
     if abs(upper) + abs(lower) + abs(jaw) < 1e-4:
         return
     for i in range(columns.shape[0]):
@@ -175,6 +190,7 @@ def draw_mouth(columns, x0, sizes, parting, out):  # type: ignore[no-untyped-def
         bottom = max(lip_bottom + part * (lower + jaw * cheek), top)
         opening = bottom - top
         fresh = max(opening - gap, 0.0)
+        row = min(0.5 * sizes[0], 0.3 * max(fresh - 0.12 * sizes[0], 0.0) + 0.8 * bare * min(1.0, fresh))
         first = max(0, int(top - 3 * sizes[0]))
         last = min(out.shape[0], int(bottom + 1.9 * sizes[2]))
         for y in range(first, last):
@@ -193,5 +209,11 @@ def draw_mouth(columns, x0, sizes, parting, out):  # type: ignore[no-untyped-def
                 dy = y - (lip_top + (y - top) * gap / opening)
             if fresh > 0:
                 cover = min(max(min(y + 0.5, bottom) - max(y - 0.5, top), 0.0), 1.0)
-                out[y, x0 + i, 2] = max(out[y, x0 + i, 2], 0.95 * cover * fresh / opening)
+                within = 0.95 * cover * fresh / opening
+                if within > out[y, x0 + i, 2]:
+                    shown = min(max((top + row - y) / max(1.0, 0.3 * row) + 0.5, 0.0), 1.0)
+                    # Below the lip lies its shadow.
+                    lit = 0.65 + 0.35 * min(max((y - top) / (0.3 * sizes[0]), 0.0), 1.0)
+                    out[y, x0 + i, 2] = within
+                    out[y, x0 + i, 3] = within * teeth[i] * shown * lit * min(1.0, row)
             out[y, x0 + i, 1] += dy

@@ -12,16 +12,22 @@ import numpy as np
 import numpy.typing as npt
 
 from mespot.core.signals import Float32
+from mespot.simulate.actions import ACTIONS
+from mespot.simulate.creases import Creases
 from mespot.simulate.fields import FaceFields
 from mespot.simulate.kernels import (
     BORDER_PX,
     NOISE_TILE_PX,
+    add_creases,
     add_fields,
     draw_picture,
     expose,
     spline_coefficients,
 )
 from mespot.simulate.openings import Eye, Mouth, draw_eye, draw_mouth
+
+_BARING = tuple((list(ACTIONS).index(number), share) for number, share in ((10, 0.5), (12, 0.35)))
+"""Rows of the actions that bare the upper teeth where lips are apart, and by how much relative to their strength."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """Noise of the camera.
+    """Noise and shutter of the camera.
 
     Parameters
     ----------
@@ -104,11 +110,14 @@ class Sensor:
         Standard deviation in grey levels of the dark noise, and of the photon noise at mid grey.
     tiles : (2, N, N, 3) float32
         Patterns of unit variance; a picture adds two of them at random offsets.
+    exposure : float
+        Share of the time between two pictures in which light is collected: what moves in it is blurred.
     """
 
     read: float
     shot: float
     tiles: Float32
+    exposure: float = 0.0
 
     def sigma(self) -> Float32:
         """(256,) standard deviation for every grey level, per added tile."""
@@ -136,6 +145,12 @@ class Neutral:
         Left and right.
     mouth : Mouth
         The mouth.
+    creases : Creases, optional
+        Shade of the folds that actions press into the skin.
+    rims : (h, w) float32, optional
+        Cover of glasses' rims over the box of the fields.
+    rim_level : float
+        Grey level of the rims.
     """
 
     picture: Float32
@@ -145,10 +160,13 @@ class Neutral:
     fields: FaceFields
     eyes: tuple[Eye, Eye]
     mouth: Mouth
+    creases: Creases | None = None
+    rims: Float32 | None = None
+    rim_level: float = 0.0
 
 
 class Renderer:
-    """Draws pictures of one face.
+    """Draws pictures of one face, in the order of time: a camera's exposure blurs what moved since the last one.
 
     Parameters
     ----------
@@ -165,17 +183,48 @@ class Renderer:
         self._spline = spline_coefficients(neutral.picture)
         height, width = neutral.picture.shape[:2]
         self._scene = np.empty((height - 2 * BORDER_PX, width - 2 * BORDER_PX, 3), np.float32)
+        self._trail = np.empty((*self._scene.shape[:2], 2), np.float32)
+        self._exposure = np.float32(0)  # nothing has moved before the first picture
         box = neutral.fields.box
         self._skin = np.zeros((box.height, box.width, 2), np.float32)
-        self._openings = np.zeros((box.height, box.width, 3), np.float32)
+        self._openings = np.zeros((box.height, box.width, 4), np.float32)
+        self._shade = np.zeros((box.height, box.width, 1), np.float32)
+        rims = np.zeros((box.height, box.width), np.float32) if neutral.rims is None else neutral.rims
+        self._rims = np.ascontiguousarray(rims[..., None])
+        inside = neutral.mouth.colour
+        teeth = np.minimum(inside * np.array([4.9, 8.7, 8.4], np.float32) + 35, np.float32(225))
+        self._colours = np.array([inside, teeth, np.full(3, neutral.rim_level)], np.float32)
 
     def draw(self, instant: Instant, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
         """Return the (H, W, 3) uint8 RGB picture at an instant; ``rng`` draws the noise pattern."""
         face = self._face
         flat = instant.skin.reshape(-1)
         add_fields(face.fields.skin, np.flatnonzero(np.abs(flat) > 1e-4), flat, self._skin)
+        if face.creases is not None:
+            add_creases(face.creases.maps, face.creases.weights(instant.skin), self._shade)
+        self._open(instant)
+        offsets = rng.integers(0, NOISE_TILE_PX, (2, 2))
+        draw_picture(
+            face.picture,
+            self._spline,
+            (face.depth, face.head, self._skin, self._openings, self._shade, self._rims),
+            np.array([*face.centre, face.fields.box.x, face.fields.box.y, *instant.sway], np.float32),
+            instant.pose.displacement(),
+            self._colours,
+            self._trail,
+            self._exposure,
+            self._scene,
+        )
+        self._exposure = np.float32(self._sensor.exposure)
+        light = np.array([instant.light.gain, instant.light.slope_x, instant.light.slope_y], np.float32)
+        image = np.empty(self._scene.shape, np.uint8)
+        expose(self._scene, light, self._sigma, self._sensor.tiles, offsets, image)
+        return image
+
+    def _open(self, instant: Instant) -> None:
+        """Move lids, irises and lips."""
         self._openings[:] = 0
-        for side, eye in enumerate(face.eyes):
+        for side, eye in enumerate(self._face.eyes):
             edges = (instant.edges[side], instant.edges[2 + side])
             draw_eye(
                 eye.columns,
@@ -187,18 +236,7 @@ class Renderer:
                 instant.gaze,
                 self._openings,
             )
-        draw_mouth(face.mouth.columns, face.mouth.x0, face.mouth.sizes, instant.edges[4:7], self._openings)
-        offsets = rng.integers(0, NOISE_TILE_PX, (2, 2))
-        draw_picture(
-            face.picture,
-            self._spline,
-            (face.depth, face.head, self._skin, self._openings),
-            np.array([*face.centre, face.fields.box.x, face.fields.box.y, *instant.sway], np.float32),
-            instant.pose.displacement(),
-            face.mouth.colour,
-            self._scene,
-        )
-        light = np.array([instant.light.gain, instant.light.slope_x, instant.light.slope_y], np.float32)
-        image = np.empty(self._scene.shape, np.uint8)
-        expose(self._scene, light, self._sigma, self._sensor.tiles, offsets, image)
-        return image
+        bare = sum(share * max(0.0, float(instant.skin[row].mean())) for row, share in _BARING)
+        parting = np.array([*instant.edges[4:7], bare], np.float32)
+        mouth = self._face.mouth
+        draw_mouth(mouth.columns, mouth.x0, mouth.sizes, mouth.teeth, parting, self._openings)

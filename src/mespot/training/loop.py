@@ -2,65 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import signal
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 
 from mespot.config import Config
-from mespot.core.errors import CheckpointError
+from mespot.core.errors import CheckpointError, ConfigError
 from mespot.model.checkpoint import save_checkpoint
 from mespot.model.losses import Losses, spotting_loss
 from mespot.model.network import Network
-from mespot.training.state import STATE_FILE, RunState, load_state, save_state
-from mespot.training.validate import Validation, validate
-from mespot.training.windows import Batch, Sample, Window, WindowSampler, collate
+from mespot.training.interrupt import interruptible
+from mespot.training.logs import RunLog, Step
+from mespot.training.moving import MovingMean
+from mespot.training.precision import computes_bfloat16
+from mespot.training.source import Targets, cut_ahead, make_source
+from mespot.training.state import STATE_FILE, RunState, config_digest, data_digest, load_state, save_state
+from mespot.training.validate import validate
+from mespot.training.windows import Sample
 
 LEAST_RATE = 0.01
 """Share of the learning rate that cosine annealing ends with."""
-BATCHES_AHEAD = 3
-"""Batches that are cut from the videos while the device computes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One update, as it stands in ``steps.jsonl``.
-
-    Parameters
-    ----------
-    epoch, step : int
-        Counted from 0 and from 1.
-    loss, classification, regression : float
-        Means over the accumulated batches.
-    positives : int
-        Positive rows in them.
-    learning_rate, gradient_norm : float
-        Of this update; the norm is that before clipping. An update whose norm is not finite is skipped.
-    windows_per_s : float
-        Speed since the step before.
-    """
-
-    epoch: int
-    step: int
-    loss: float
-    classification: float
-    regression: float
-    positives: int
-    learning_rate: float
-    gradient_norm: float
-    windows_per_s: float
 
 
 def train(
@@ -72,6 +39,7 @@ def train(
     resume: bool = False,
     device: str = "auto",
     on_step: Callable[[Step], None] | None = None,
+    on_line: Callable[[str], None] | None = None,
     start: Network | None = None,
     facts: dict[str, Any] | None = None,
 ) -> Path:
@@ -81,26 +49,32 @@ def train(
     ----------
     train, validation : sequence of Sample
         Videos; thresholds and the best epoch are chosen on ``validation``. Without any, the last epoch is the best.
+        With ``config.training.mode`` frozen_backbone they are samples of one `mespot.training.maps.MapStore`.
     config : Config
         Sections ``backbone`` and ``network`` make the network, ``training`` fits it.
     out : Path
-        Folder for ``best.safetensors``, ``last.safetensors``, ``steps.jsonl``, ``epochs.jsonl`` and the state from
-        which a run goes on.
+        Folder for ``best.safetensors``, ``last.safetensors``, the logs (`mespot.training.logs.RunLog`) and the state
+        from which a run goes on.
     resume : bool
         Go on where the run in ``out`` stopped, to the step; begins anew where there is none.
     device : str
         ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
     on_step : callable, optional
         Receives every `Step`.
+    on_line : callable, optional
+        Receives one line of text after every epoch, and where something is not as asked.
     start : Network, optional
-        Weights to begin with, of the same configuration; random ones otherwise.
+        Weights to begin with, of the same configuration; random ones otherwise. A frozen backbone is its backbone.
     facts : dict, optional
         Written into the checkpoints, beside epoch and score (for example the held-out subject).
 
     Raises
     ------
     CheckpointError
-        ``out`` holds a run and ``resume`` is off, or that run had another configuration.
+        ``out`` holds a run and ``resume`` is off, or that run had another configuration, other videos or annotations;
+        or the maps of the samples are those of another backbone.
+    ConfigError
+        ``training.patience`` is given without validation videos.
     KeyboardInterrupt
         Ctrl-C was pressed; the state was saved first.
 
@@ -108,11 +82,11 @@ def train(
     -----
     Method.md 8. Batch normalisation learns from every batch: prefer ``batch`` over ``accumulate`` where memory allows.
     """
-    run = _Run(train, validation, config, out, device, start, facts or {})
+    run = _Run(train, validation, config, out, device, start, facts or {}, on_line or (lambda _: None))
     run.open(resume)
-    with _interruptible() as interrupted:
-        while run.epoch < config.training.epochs:
-            run.finish_epoch(on_step, interrupted)
+    with interruptible() as interrupted, RunLog(out, run.state.step, run.epoch, run.say) as log:
+        while not run.finished():
+            run.finish_epoch(log, on_step, interrupted)
             if interrupted.is_set():
                 raise KeyboardInterrupt
     return out / "best.safetensors"
@@ -130,29 +104,45 @@ class _Run:
         device: str,
         start: Network | None,
         facts: dict[str, Any],
+        say: Callable[[str], None],
     ) -> None:
         settings = config.training
+        if settings.patience and not validation:
+            raise ConfigError("training.patience: early stopping needs validation videos; name some, or set it to 0.")
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         torch.manual_seed(settings.seed)
         self.network = Network(config)
         if start is not None:
             self.network.load_state_dict(start.state_dict())
         set_batch_norm_momentum(self.network, settings.batch_norm_momentum)
+        self.source = make_source(samples, config, self.network)
         self.network.to(self.device).train()
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-        self.sampler = WindowSampler(samples, settings)
-        self.validation, self.config, self.out, self.facts = validation, config, out, facts
-        self.grids = self.network.grids()
-        self.lengths = [-(-settings.window_frames // grid.stride) for grid in self.grids]
-        per_step = settings.batch * settings.accumulate
-        self.steps_per_epoch = max(1, settings.windows_per_epoch // per_step)
-        self.state = RunState(config=_run_digest(config))
+        self.mean = MovingMean(self.network, settings.average) if settings.average else None
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        self.half = settings.precision == "bfloat16" and computes_bfloat16(self.device)
+        if settings.precision == "bfloat16" and not self.half:
+            say("training.precision = bfloat16: this processor has no bfloat16 arithmetic; float32 is used instead")
+        self.validation, self.config, self.out, self.facts, self.say = validation, config, out, facts, say
+        self.steps_per_epoch = max(1, settings.windows_per_epoch // (settings.batch * settings.accumulate))
+        self.state = RunState(config=config_digest(config), data=data_digest(samples, validation))
 
     @property
     def epoch(self) -> int:
         return self.state.step // self.steps_per_epoch
+
+    @property
+    def judged(self) -> Network:
+        """The network that is validated and written: the moving mean where there is one."""
+        return self.mean.network if self.mean else self.network
+
+    def finished(self) -> bool:
+        """Whether all epochs are done, or so many were no better that no more are wanted."""
+        patience, stale = self.config.training.patience, self.epoch - 1 - self.state.best_epoch
+        if patience and self.epoch < self.config.training.epochs and self.epoch and stale >= patience:
+            self.say(f"stopped after epoch {self.epoch - 1}: no better validation F1 for {stale} epochs")
+            return True
+        return self.epoch >= self.config.training.epochs
 
     def open(self, resume: bool) -> None:
         """Make the folder, or restore the run in it."""
@@ -161,89 +151,90 @@ class _Run:
         if path.exists() and not resume:
             raise CheckpointError(f"{self.out}: already holds a training run; resume it, or choose another folder.")
         if path.exists():
-            self.state = load_state(path, self.network, self.optimizer, self.state.config)
-        _truncate(self.out / "steps.jsonl", lambda line: line["step"] <= self.state.step)
-        _truncate(self.out / "epochs.jsonl", lambda line: line["epoch"] < self.epoch)
+            mean = self.mean.network if self.mean else None
+            self.state = load_state(path, self.network, self.optimizer, self.state, mean)
 
-    def finish_epoch(self, on_step: Callable[[Step], None] | None, interrupted: threading.Event) -> None:
+    def finish_epoch(self, log: RunLog, on_step: Callable[[Step], None] | None, interrupted: threading.Event) -> None:
         """Take the steps that are left of this epoch, validate and save; only save when interrupted before its end."""
+        settings, began = self.config.training, time.perf_counter()
         epoch, first = divmod(self.state.step, self.steps_per_epoch)
-        batches = self._batches(epoch, first)
-        with (self.out / "steps.jsonl").open("a", encoding="utf-8") as log:
+        begin, stop = (step * settings.accumulate for step in (first, self.steps_per_epoch))
+        waited_s = 0.0
+        with closing(cut_ahead(lambda index: self.source.cut(epoch, index), begin, stop, settings.batch)) as batches:
             for _ in range(first, self.steps_per_epoch):
                 step = self._step(epoch, batches)
-                log.write(json.dumps(asdict(step)) + "\n")
-                log.flush()
+                waited_s += step.waiting_s
+                log.step(step)
                 if on_step:
                     on_step(step)
                 if interrupted.is_set():
                     break
-        batches.close()
+        took_s = time.perf_counter() - began
         if self.epoch > epoch:
-            self._finish(epoch)
-        save_state(self.out / STATE_FILE, self.network, self.optimizer, self.state)
+            windows = (self.steps_per_epoch - first) * settings.accumulate * settings.batch
+            self._finish(epoch, log, windows / took_s, waited_s / took_s)
+        mean = self.mean.network if self.mean else None
+        save_state(self.out / STATE_FILE, self.network, self.optimizer, self.state, mean)
 
-    def _step(self, epoch: int, batches: Iterator[list[Window]]) -> Step:
+    def _step(self, epoch: int, batches: Iterator[list[Any]]) -> Step:
         began, settings = time.perf_counter(), self.config.training
         rate = learning_rate(self.state.step, self.config, self.steps_per_epoch * settings.epochs)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         # Dropout depends on seed and step alone, so that a resumed run repeats it.
         torch.manual_seed(settings.seed * 1_000_003 + self.state.step)
-        sums, positives = torch.zeros(3, device=self.device), 0
+        statistics = [buffer.clone() for buffer in self.network.buffers()]
+        sums, positives, waited_s = torch.zeros(3, device=self.device), 0, 0.0
         for _ in range(settings.accumulate):
-            losses = self._losses(collate(next(batches), self.config.backbone, self.device))
+            asked = time.perf_counter()
+            windows = next(batches)
+            waited_s += time.perf_counter() - asked
+            losses = self._losses(self.source.collate(windows, self.device))
             (losses.total / settings.accumulate).backward()  # type: ignore[no-untyped-call]
             sums += torch.stack([losses.total, losses.classification, losses.regression]).detach()
             positives += losses.positives
         norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip_norm))
-        if math.isfinite(norm):
-            self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.state.step += 1
+        self._update(math.isfinite(norm), statistics)
         loss, classification, regression = (sums / settings.accumulate).tolist()
         speed = settings.batch * settings.accumulate / (time.perf_counter() - began)
-        return Step(epoch, self.state.step, loss, classification, regression, positives, rate, norm, round(speed, 3))
+        sizes = positives, rate, norm, round(speed, 3), round(waited_s, 4)
+        return Step(epoch, self.state.step, loss, classification, regression, *sizes)
 
-    def _losses(self, batch: Batch) -> Losses:
-        half = self.config.training.precision == "bfloat16"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
-            outputs = self.network(batch.rgb, batch.flow)
+    def _update(self, finite: bool, statistics: Sequence[torch.Tensor]) -> None:
+        """Apply the gradients; where they are not finite, take back what batch normalisation saw instead."""
+        if finite:
+            self.optimizer.step()
+        else:
+            for buffer, before in zip(self.network.buffers(), statistics, strict=True):
+                buffer.copy_(before)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.state.step += 1
+        if finite and self.mean:
+            self.mean.update(self.network, self.state.step)
+
+    def _losses(self, batch: Targets) -> Losses:
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
+            outputs = self.source.run(self.network, batch)
         heads, strides = self.config.network.classes, self.network.strides
         return spotting_loss(outputs, batch.classes, batch.distances, strides, heads, self.config.training)
 
-    def _batches(self, epoch: int, first: int) -> Generator[list[Window], None, None]:
-        """Yield the batches of an epoch from step ``first`` on, cut in threads a little ahead."""
-        settings = self.config.training
-        begin, stop = (step * settings.accumulate for step in (first, self.steps_per_epoch))
-
-        def cut(index: int) -> Window:
-            return self.sampler.cut(self.sampler.draw(epoch, index), self.grids, self.lengths)
-
-        waiting: deque[list[Future[Window]]] = deque()
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            try:
-                for batch in range(begin, stop + BATCHES_AHEAD):
-                    if batch < stop:
-                        indices = range(batch * settings.batch, (batch + 1) * settings.batch)
-                        waiting.append([pool.submit(cut, index) for index in indices])
-                    if batch >= begin + BATCHES_AHEAD:
-                        yield [window.result() for window in waiting.popleft()]
-            finally:
-                pool.shutdown(cancel_futures=True)
-
-    def _finish(self, epoch: int) -> None:
-        """Validate and write the checkpoints of an epoch."""
-        found = validate(self.network, self.validation, self.config) if self.validation else None
-        report = {"epoch": epoch, **_report(found)}
-        with (self.out / "epochs.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(report) + "\n")
+    def _finish(self, epoch: int, log: RunLog, windows_per_s: float, waiting: float) -> None:
+        """Validate, write the checkpoints of an epoch and say what it reached."""
+        found = validate(self.judged, self.validation, self.config) if self.validation else None
+        report = {"epoch": epoch, **(found.report() if found else {})}
+        speed = {"windows_per_s": round(windows_per_s, 3), "waiting_share": round(waiting, 4)}
+        log.epoch(report | speed, self.state.step)
         config = found.apply(self.config) if found else self.config
         facts = {**self.facts, **report}
-        save_checkpoint(self.out / "last.safetensors", self.network, config, facts=facts)
+        save_checkpoint(self.out / "last.safetensors", self.judged, config, facts=facts)
         if found is None or found.f1 > self.state.best:
             self.state.best = found.f1 if found else self.state.best
-            save_checkpoint(self.out / "best.safetensors", self.network, config, facts=facts)
+            self.state.best_epoch = epoch
+            save_checkpoint(self.out / "best.safetensors", self.judged, config, facts=facts)
+        reached = f"F1 MaE {found.scores.mae.f1:.3f}, ME {found.scores.me.f1:.3f}; " if found else ""
+        self.say(
+            f"epoch {epoch}: {reached}{windows_per_s:.2f} windows a second, {waiting:.1%} of the time waiting for them"
+        )
 
 
 def set_batch_norm_momentum(network: torch.nn.Module, momentum: float) -> None:
@@ -272,53 +263,3 @@ def learning_rate(step: int, config: Config, steps: int) -> float:
         return settings.learning_rate
     share = (step - settings.warmup_steps) / max(1, steps - settings.warmup_steps)
     return settings.learning_rate * (LEAST_RATE + (1 - LEAST_RATE) * (1 + math.cos(math.pi * share)) / 2)
-
-
-def _report(found: Validation | None) -> dict[str, Any]:
-    if found is None:
-        return {}
-    scores = found.scores
-    return {
-        "f1": found.f1,
-        "f1_mae": scores.mae.f1,
-        "f1_me": scores.me.f1,
-        "f1_all": scores.all.f1,
-        "precision_all": scores.all.precision,
-        "recall_all": scores.all.recall,
-        "median_onset_error_s": scores.median_onset_error_s,
-        "threshold_me": found.threshold_me,
-        "threshold_mae": found.threshold_mae,
-    }
-
-
-def _run_digest(config: Config) -> str:
-    """Digest of what a resumed run may not change: all but the number of epochs."""
-    return config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})}).digest()
-
-
-def _truncate(path: Path, keep: Callable[[dict[str, Any]], bool]) -> None:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    # A break in the middle of a line leaves it without its end.
-    kept = [line for line in lines if line.endswith("}") and keep(json.loads(line))]
-    path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event that is looked at between steps; the second one acts at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,7 +1,8 @@
-"""Add the flow of one video's expression to another's: the same expression over other motion.
+"""Add the flow of an expression to a video's: the same expression over other motion.
 
-Flow is additive as long as movements are small, and steady crops put all faces at the same place. Few expressions then
-meet many heads, blinks and stretches of speech. Only for networks that see flow alone: pictures cannot be added.
+Flow is additive as long as movements are small, and steady crops put all faces at the same place. Expressions of other
+videos, or of a library (`mespot.vision.library`), then meet many heads, blinks and stretches of speech. Only for
+networks that see flow alone: pictures cannot be added.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
+
+from mespot.core.signals import Float32
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -19,6 +23,10 @@ MARGIN = 4
 """Sampled rows before and after an expression that come with it, and that stay free around it."""
 TRIES = 6
 """Places that are tried before a paste is given up."""
+LIBRARY = -1
+"""Stands for the library in the place of a video."""
+RELIEF_CELLS = 3
+"""Cells across and down of the factors that make an expression stronger here and weaker there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,13 @@ class Paste:
         Whether it is mirrored.
     gain : float
         Factor on its flow.
+    pace : float
+        Factor on its duration.
+    shift : tuple of int
+        Px of the network's input to the right and down.
+    relief : tuple of float
+        Factors at `RELIEF_CELLS` x `RELIEF_CELLS` places of the face, smooth in between: estimated flow is weaker
+        than the motion where skin has no texture. None are factors of 1.
     """
 
     sample: int
@@ -42,6 +57,9 @@ class Paste:
     at: int
     flip: bool
     gain: float
+    pace: float = 1.0
+    shift: tuple[int, int] = (0, 0)
+    relief: tuple[float, ...] = ()
 
 
 def isolated(intervals: FloatArray) -> npt.NDArray[np.bool_]:
@@ -64,10 +82,7 @@ def free_place(rng: np.random.Generator, lasting: float, taken: FloatArray, wind
 
 
 def add_flow(
-    window: npt.NDArray[np.float32],
-    flow: npt.NDArray[np.floating],
-    interval: Sequence[float],
-    paste: Paste,
+    window: Float32, flow: npt.NDArray[np.floating], interval: Sequence[float], paste: Paste
 ) -> tuple[float, float]:
     """Add an expression to a window in place, and return the rows where it now lies.
 
@@ -76,19 +91,47 @@ def add_flow(
     window : (T, 2, S, S) float32
         Flow that receives it.
     flow : (F, 2, S, S)
-        Flow of the whole other video.
+        Flow of the whole other video, or of the expression alone.
     interval : (start, stop)
-        Rows of the expression in the other video.
+        Rows of the expression in ``flow``.
     paste : Paste
         Where and how.
     """
     first = int(np.floor(interval[0]))
     begin, end = max(0, first - MARGIN), min(len(flow), int(np.ceil(interval[1])) + MARGIN)
-    part = flow[begin:end].astype(np.float32) * np.float32(paste.gain)
-    if paste.flip:
-        part = part[..., ::-1] * np.array([-1.0, 1.0], np.float32)[:, None, None]
-    start = paste.at - (first - begin)
+    part = changed(flow[begin:end].astype(np.float32), paste)
+    pace = len(part) / (end - begin)
+    start = paste.at - round((first - begin) * pace)
     rows = slice(max(0, start), min(len(window), start + len(part)))
     window[rows] += part[rows.start - start : rows.stop - start]
-    shift = paste.at - first
-    return interval[0] + shift, interval[1] + shift
+    return start + (interval[0] - begin) * pace, start + (interval[1] - begin) * pace
+
+
+def changed(flow: Float32, paste: Paste) -> Float32:
+    """Return the (T, 2, S, S) flow of an expression as a paste wants it: pace, side, place and strength."""
+    rows = len(flow) if paste.pace == 1 else max(2, round(len(flow) * paste.pace))
+    if rows != len(flow):
+        # The way stays the same, so what takes longer is slower: the sum of the flow is kept.
+        way = np.concatenate([np.zeros_like(flow[:1]), np.cumsum(flow, axis=0)])
+        at = np.linspace(0.0, len(flow), rows + 1)
+        low = np.minimum(at.astype(np.int64), len(flow) - 1)
+        share = (at - low).astype(np.float32)[:, None, None, None]
+        flow = np.diff(way[low] + share * (way[low + 1] - way[low]), axis=0)
+    if paste.flip:
+        flow = flow[..., ::-1] * np.array([-1.0, 1.0], np.float32)[:, None, None]
+    if paste.shift != (0, 0):
+        flow = _moved(flow, *paste.shift)
+    if paste.relief:
+        side = flow.shape[-1]
+        cells = np.array(paste.relief, np.float32).reshape(RELIEF_CELLS, RELIEF_CELLS)
+        flow = flow * cv2.resize(cells, (side, side), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(flow * np.float32(paste.gain))
+
+
+def _moved(flow: Float32, right: int, down: int) -> Float32:
+    moved = np.roll(flow, (down, right), axis=(2, 3))
+    for axis, by in ((2, down), (3, right)):
+        gone = slice(0, by) if by > 0 else slice(moved.shape[axis] + by, None)
+        if by:
+            moved[(slice(None),) * axis + (gone,)] = 0
+    return moved

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mespot.config import Config
-from mespot.core.errors import AnnotationError, CheckpointError
+from mespot.core.errors import AnnotationError
+from mespot.core.expression import Expression
 from mespot.core.version import VERSION
 from mespot.data.dataset import AnnotatedVideo, Dataset
 from mespot.data.folds import refuse_shared_subjects, split
@@ -18,9 +19,13 @@ from mespot.evaluation.scores import Counts, Scores
 from mespot.model.checkpoint import load_checkpoint
 from mespot.model.engine import choose_engine
 from mespot.pipeline import extract_streams, load_default_weights
-from mespot.training.loop import Step, train
+from mespot.training.initial import starting_network
+from mespot.training.logs import Step
+from mespot.training.loop import train
+from mespot.training.maps import MapStore
 from mespot.training.validate import score_samples
 from mespot.training.windows import Sample
+from mespot.vision.cache import cache_path
 from mespot.vision.decode import VideoReader
 
 OnLine = Callable[[str], None]
@@ -61,7 +66,7 @@ def train_from_tables(
     first_frame : int
         Number of a video's first frame in the tables.
     initial : Path, optional
-        Checkpoint to start from; its network must be that of ``config``.
+        Weights to start from, see `mespot.training.initial.starting_network`; a frozen backbone needs them.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     on_line : callable
@@ -69,9 +74,10 @@ def train_from_tables(
 
     Raises
     ------
-    AnnotationError, CheckpointError, VideoError, FaceError
-        A table, checkpoint or video is not as stated.
+    AnnotationError, CheckpointError, ConfigError, VideoError, FaceError
+        A table, checkpoint, configuration or video is not as stated.
     """
+    start = starting_network(initial, config)
     training = load_table(train_table, unit="frames", videos_root=train_table.parent, first_frame=first_frame)
     if validation_table:
         root = validation_table.parent
@@ -79,9 +85,9 @@ def train_from_tables(
         refuse_shared_subjects(training, validation)
     else:
         training, validation = split(training, validation_subjects)
-    start = _initial(initial, config) if initial else None
-    train_samples = list(samples(training, config, cache, on_line))
-    validation_samples = list(samples(validation, config, cache, on_line))
+    store = MapStore(cache, start, config) if start and config.training.mode == "frozen_backbone" else None
+    train_samples = list(samples(training, config, cache, on_line, store))
+    validation_samples = list(samples(validation, config, cache, on_line, store))
     tables = [table for table in (train_table, validation_table) if table]
     facts = {
         "synthetic": all(simulated(table) for table in tables),
@@ -96,6 +102,7 @@ def train_from_tables(
         resume=resume,
         device=device,
         on_step=_narrator(on_line),
+        on_line=on_line,
         start=start,
         facts=facts,
     )
@@ -154,13 +161,30 @@ def evaluate_table(
     }
 
 
-def samples(dataset: Dataset, config: Config, cache: Path, on_line: OnLine) -> Iterator[Sample]:
-    """Yield the streams and annotations of every video, from ``cache`` where they were made before."""
+def samples(
+    dataset: Dataset, config: Config, cache: Path, on_line: OnLine, store: MapStore | None = None
+) -> Iterator[Sample]:
+    """Yield every video with its annotations, from ``cache`` where it was made before.
+
+    With a ``store`` these are samples with the maps of its backbone, for all folds of a training with a frozen
+    backbone; otherwise samples with streams.
+    """
     for number, video in enumerate(dataset, start=1):
-        streams = extract_streams(video.path, config, cache)
         expressions = _resolve(video)
-        on_line(f"{number}/{len(dataset)} {video.path.name}: {len(streams)} frames, {len(expressions)} expressions")
-        yield Sample(video.path.name, streams, expressions)
+        sample = _sample(video.path, expressions, config, cache, store)
+        on_line(
+            f"{number}/{len(dataset)} {video.path.name}: {len(sample.streams)} frames, {len(expressions)} expressions"
+        )
+        yield sample
+
+
+def _sample(
+    path: Path, expressions: tuple[Expression, ...], config: Config, cache: Path, store: MapStore | None
+) -> Sample:
+    if store is None:
+        return Sample(path.name, extract_streams(path, config, cache), expressions)
+    key = cache_path(cache, path, config).name
+    return store.sample(path.name, key, lambda: extract_streams(path, config, cache), expressions)
 
 
 def score_lines(scores: Scores, iou: float, synthetic: bool) -> Iterator[str]:
@@ -180,19 +204,8 @@ def simulated(table: Path) -> bool:
     return (table.parent / "manifest.json").is_file()
 
 
-def _resolve(video: AnnotatedVideo) -> tuple[Any, ...]:
+def _resolve(video: AnnotatedVideo) -> tuple[Expression, ...]:
     return video.resolve(VideoReader(video.path).info)
-
-
-def _initial(path: Path, config: Config) -> Any:
-    checkpoint = load_checkpoint(path)
-    theirs, ours = (one.feature_sections()["backbone"] for one in (checkpoint.config, config))
-    if (theirs, checkpoint.config.network) != (ours, config.network):
-        raise CheckpointError(
-            f"{path}: its network is another one than that of the configuration; give the configuration of these "
-            "weights, or start without them."
-        )
-    return checkpoint.network
 
 
 def _describe(dataset: Dataset, found: list[Sample]) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,7 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from mespot.config import Config
 from mespot.core.errors import CheckpointError
+from mespot.training.maps import MappedSample
+from mespot.training.windows import Sample
 
 STATE_FILE = "resume.safetensors"
 
@@ -27,18 +32,49 @@ class RunState:
         Updates done.
     best : float
         Best validation score so far; -1 before the first validation.
-    config : str
-        Digest of what must not change between the parts of a run.
+    best_epoch : int
+        Its epoch; -1 before the first validation.
+    config, data : str
+        Digests of what must not change between the parts of a run: the configuration, and the videos with their
+        annotations.
     """
 
     step: int = 0
     best: float = -1.0
+    best_epoch: int = -1
     config: str = ""
+    data: str = ""
 
 
-def save_state(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, state: RunState) -> None:
-    """Write network, optimizer and progress; a reader sees the old file or the new one, never a half."""
+def config_digest(config: Config) -> str:
+    """Digest of what a resumed run may not change: all but how long it goes on."""
+    ending = config.training.model_copy(update={"epochs": 1, "patience": 0})
+    return config.model_copy(update={"training": ending}).digest()
+
+
+def data_digest(train: Sequence[Sample], validation: Sequence[Sample]) -> str:
+    """Digest of the videos of a run, in order: names, lengths, annotations, and the backbone of kept maps."""
+    described = [[_described(sample) for sample in samples] for samples in (train, validation)]
+    return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
+
+
+def _described(sample: Sample) -> list[object]:
+    marks = [[one.interval.start, one.interval.stop, str(one.kind)] for one in sample.expressions]
+    backbone = sample.maps.backbone if isinstance(sample, MappedSample) else ""
+    return [sample.name, len(sample.streams), marks, backbone]
+
+
+def save_state(
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: RunState,
+    mean: nn.Module | None = None,
+) -> None:
+    """Write network, optimizer, moving mean and progress; a reader sees the old file or the new one, never a half."""
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    if mean is not None:
+        tensors |= {f"mean.{name}": tensor for name, tensor in mean.state_dict().items()}
     for name, parameter in network.named_parameters():
         for key, tensor in optimizer.state.get(parameter, {}).items():
             tensors[f"optimizer.{key}.{name}"] = tensor
@@ -48,13 +84,28 @@ def save_state(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer,
     os.replace(part, path)  # noqa: PTH105 - atomic on every platform
 
 
-def load_state(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, config: str) -> RunState:
-    """Restore network and optimizer in place and return the progress.
+def load_state(
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    begun: RunState,
+    mean: nn.Module | None = None,
+) -> RunState:
+    """Restore network, optimizer and moving mean in place and return the progress.
+
+    Parameters
+    ----------
+    path : Path
+        Of `save_state`.
+    network, optimizer, mean
+        As for `save_state`.
+    begun : RunState
+        Its digests are those of the run that goes on.
 
     Raises
     ------
     CheckpointError
-        The file cannot be read, or belongs to a run with another configuration.
+        The file cannot be read, or belongs to a run with another configuration or on other videos or annotations.
     """
     try:
         with safe_open(str(path), framework="pt") as file:
@@ -62,21 +113,33 @@ def load_state(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer,
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: is no training state ({error}); begin the run again.") from error
-    if state.config != config:
+    if state.config != begun.config:
         raise CheckpointError(
             f"{path}: belongs to a run with another configuration; give the same one, or another folder."
         )
+    if state.data != begun.data:
+        raise CheckpointError(
+            f"{path}: belongs to a run on other videos or annotations; give the same tables, or another folder."
+        )
     network.load_state_dict(_below(tensors, "network."))
+    if mean is not None:
+        mean.load_state_dict(_below(tensors, "mean."))
+    _restore(optimizer, network, tensors)
+    return state
+
+
+def _restore(optimizer: torch.optim.Optimizer, network: nn.Module, tensors: dict[str, Tensor]) -> None:
     kinds = {name.split(".")[1] for name in tensors if name.startswith("optimizer.")}
     moments = {kind: _below(tensors, f"optimizer.{kind}.") for kind in kinds}
     for name, parameter in network.named_parameters():
-        optimizer.state[parameter] = {
+        found = {
             # Adam keeps its step count on the CPU.
             kind: values[name] if kind == "step" else values[name].to(parameter.device)
             for kind, values in moments.items()
             if name in values
         }
-    return state
+        if found:  # a frozen weight has none
+            optimizer.state[parameter] = found
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

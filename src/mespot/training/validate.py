@@ -8,17 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mespot.config import Config, SpottingConfig
 from mespot.core.expression import Attention, Detection
+from mespot.core.signals import Features
 from mespot.core.timeline import interval_of
 from mespot.evaluation.scores import Counts, Scores, score_video
 from mespot.model.candidates import KIND_OF_CLASS, Candidates, decode_video, duration_hours, select
 from mespot.model.engine import Engine, TorchEngine
 from mespot.model.network import Network
 from mespot.pipeline import locate
+from mespot.training.maps import MappedSample
 from mespot.training.windows import Sample
 from mespot.vision.features import encode_features
 
@@ -47,6 +50,21 @@ class Validation:
         """Mean F1 of the kinds that are annotated: the many MaE do not outweigh the few ME."""
         counts = [count for count in (self.scores.mae, self.scores.me) if count.annotated]
         return float(np.mean([count.f1 for count in counts])) if counts else 0.0
+
+    def report(self) -> dict[str, Any]:
+        """Return the scores and thresholds as JSON values."""
+        scores = self.scores
+        return {
+            "f1": self.f1,
+            "f1_mae": scores.mae.f1,
+            "f1_me": scores.me.f1,
+            "f1_all": scores.all.f1,
+            "precision_all": scores.all.precision,
+            "recall_all": scores.all.recall,
+            "median_onset_error_s": scores.median_onset_error_s,
+            "threshold_me": self.threshold_me,
+            "threshold_mae": self.threshold_mae,
+        }
 
     def apply(self, config: Config) -> Config:
         """Return the configuration with these thresholds."""
@@ -124,14 +142,20 @@ def _best(counts: Sequence[Counts]) -> float:
 
 def video_candidates(network: Network, sample: Sample, config: Config, engine: Engine | None = None) -> Candidates:
     """Return the candidates of a whole video before any threshold; the parameters are those of `score_samples`."""
-    features = encode_features(
+    features = _features(network, sample, config, engine)
+    return decode_video(locate(features, network), network.grids(), features.times_s, features.present, config.spotting)
+
+
+def _features(network: Network, sample: Sample, config: Config, engine: Engine | None) -> Features:
+    if isinstance(sample, MappedSample):
+        return sample.features(network)
+    return encode_features(
         [sample.streams],
         (engine or TorchEngine(network)).begin(),
         network.grids()[:3],
         config.backbone,
         landmarks=np.zeros((0, 2), np.float32),
     )
-    return decode_video(locate(features, network), network.grids(), features.times_s, features.present, config.spotting)
 
 
 def detections(candidates: Candidates, sample: Sample, spotting: SpottingConfig) -> list[Detection]:

@@ -6,7 +6,7 @@ Window ``k`` of epoch ``e`` is a pure function of (seed, e, k): training resumes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from mespot.config import BackboneConfig, TrainingConfig
+from mespot.core.errors import ConfigError
 from mespot.core.expression import Expression
 from mespot.core.signals import Grid
 from mespot.core.timeline import rows_of
 from mespot.model.candidates import CLASS_OF_KIND, MAE, ME
 from mespot.model.targets import Target, assign
-from mespot.training.paste import Paste, add_flow, free_place, isolated
+from mespot.training.paste import LIBRARY, RELIEF_CELLS, Paste, add_flow, free_place, isolated
+from mespot.vision.library import FlowLibrary
 from mespot.vision.streams import Streams
 
 FloatArray = npt.NDArray[np.float64]
@@ -34,6 +36,12 @@ LEAST_MAE_ROWS = 16
 """Sampled rows (0.53 s at 30 a second) of which a MaE that goes on beyond the window must show as many."""
 EXPRESSION_SHARE = 0.5
 """Share of the windows that are drawn around an expression; the others begin anywhere."""
+PACES = (0.75, 1.35)
+"""Factors on the duration of a pasted expression."""
+PASTED_ROWS = {MAE: (17, 120), ME: (4, 15)}
+"""Sampled rows that a pasted expression may last, by kind: 0.5 s parts them."""
+RELIEF = (0.5, 1.1)
+"""Factors on a pasted expression over the face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +135,21 @@ class WindowSampler:
         At least one.
     config : TrainingConfig
         Window length, augmentation, seed.
+    library : FlowLibrary, optional
+        Expressions that are pasted besides those of the videos, at the size of the videos' flow.
     """
 
-    def __init__(self, samples: Sequence[Sample], config: TrainingConfig) -> None:
+    def __init__(self, samples: Sequence[Sample], config: TrainingConfig, library: FlowLibrary | None = None) -> None:
         if not samples:
             raise ValueError("there are no videos to draw windows from")
+        if library is not None and library.fields.shape[1:] != samples[0].streams.flow.shape[1:]:
+            raise ConfigError(
+                f"the library's flow is {library.fields.shape[-1]} px wide and that of the videos "
+                f"{samples[0].streams.flow.shape[-1]} px; make the library with the configuration of this training."
+            )
         self.samples = samples
         self.config = config
+        self.library = library
         lengths = np.array([len(sample.streams) for sample in samples], np.float64)
         self._shares = lengths / lengths.sum()
         pools = (
@@ -142,7 +158,10 @@ class WindowSampler:
         )
         self._pools = [pool for pool in pools if pool]
         alone = [isolated(sample.intervals) for sample in samples]
-        self._loose = [[(s, m) for s, m in pool if alone[s][m]] for pool in self._pools]
+        loose = ([(s, int(m)) for s, m in pool if alone[s][m]] for pool in self._pools)
+        self._loose = [pool for pool in loose if pool]
+        self._library = [np.flatnonzero(library.kinds == kind) for kind in (MAE, ME)] if library is not None else []
+        self._library = [pool for pool in self._library if len(pool)]
 
     def draw(self, epoch: int, index: int) -> Place:
         """Return window ``index`` of ``epoch``: half of them around an expression, MaE and ME equally often."""
@@ -173,19 +192,53 @@ class WindowSampler:
 
     def _pastes(self, rng: np.random.Generator, taken: FloatArray, frames: int) -> tuple[Paste, ...]:
         """Draw expressions to add where the window has none."""
-        config, pastes = self.config, []
-        pools = [pool for pool in self._loose if pool]
+        config, pastes = self.config, list[Paste]()
         wanted = config.pastes * frames / config.window_frames
-        for _ in range(rng.poisson(wanted) if pools else 0):
-            pool = pools[rng.integers(len(pools))]
-            sample, expression = pool[rng.integers(len(pool))]
-            lasting = float(np.diff(self.samples[sample].intervals[expression])[0])
+        for _ in range(rng.poisson(wanted) if self._loose or self._library else 0):
+            paste = self._paste_drawn(rng)
+            start, stop, _ = self._span(paste)
+            lasting = (stop - start) * paste.pace
             at = free_place(rng, lasting, taken, frames)
             if at is not None:
-                gain = float(rng.uniform(1.0 - config.flow_gain, 1.0 + config.flow_gain))
-                pastes.append(Paste(sample, int(expression), at, bool(rng.random() < 0.5), gain))
+                pastes.append(replace(paste, at=at))
                 taken = np.vstack([taken, [at, at + lasting]])
         return tuple(pastes)
+
+    def _paste_drawn(self, rng: np.random.Generator) -> Paste:
+        """Draw an expression of a video or of the library, and how it is changed; where is not said yet."""
+        gain = float(rng.uniform(1.0 - self.config.flow_gain, 1.0 + self.config.flow_gain))
+        if self._library and (not self._loose or rng.random() < self.config.library_share):
+            pool = self._library[rng.integers(len(self._library))]
+            paste = Paste(LIBRARY, int(pool[rng.integers(len(pool))]), 0, bool(rng.random() < 0.5), gain)
+        else:
+            chosen = self._loose[rng.integers(len(self._loose))]
+            paste = Paste(*chosen[rng.integers(len(chosen))], 0, bool(rng.random() < 0.5), gain)
+        start, stop, kind = self._span(paste)
+        shortest, longest = PASTED_ROWS[kind]
+        pace = float(np.exp(rng.uniform(*np.log(PACES))))
+        return replace(
+            paste,
+            pace=float(np.clip(pace, shortest / (stop - start), max(longest, stop - start) / (stop - start))),
+            shift=tuple(int(by) for by in rng.integers(-2, 3, 2)),
+            relief=tuple(float(factor) for factor in rng.uniform(*RELIEF, RELIEF_CELLS**2)),
+        )
+
+    def _span(self, paste: Paste) -> tuple[float, float, int]:
+        """Return the rows of a pasted expression in `_flow`, half-open, and its kind."""
+        if paste.sample == LIBRARY:
+            assert self.library is not None
+            intervals, kinds = self.library.intervals, self.library.kinds
+        else:
+            intervals, kinds = self.samples[paste.sample].intervals, self.samples[paste.sample].kinds
+        start, stop = intervals[paste.expression]
+        return float(start), float(stop), int(kinds[paste.expression])
+
+    def _flow(self, paste: Paste) -> npt.NDArray[np.floating]:
+        """Return the flow that holds a pasted expression."""
+        if paste.sample == LIBRARY:
+            assert self.library is not None
+            return self.library.flow(paste.expression)
+        return self.samples[paste.sample].streams.flow
 
     def cut(self, place: Place, grids: Sequence[Grid], lengths: Sequence[int]) -> Window:
         """Return the rows and targets of a place, for levels of the given time grids and lengths."""
@@ -209,18 +262,18 @@ class WindowSampler:
         flow = np.pad(streams.flow[rows], padding)
         if place.pasted:
             flow = flow.astype(np.float32)
-            shown = np.vstack([shown, [self._paste(flow, paste) for paste in place.pasted]])
-            kinds = np.append(kinds, [self.samples[paste.sample].kinds[paste.expression] for paste in place.pasted])
+            spans = [self._span(paste) for paste in place.pasted]
+            found = [
+                add_flow(flow, self._flow(paste), span[:2], paste)
+                for paste, span in zip(place.pasted, spans, strict=True)
+            ]
+            shown, kinds = np.vstack([shown, found]), np.append(kinds, [kind for _, _, kind in spans])
         return Window(
             rgb=None if streams.rgb is None else np.pad(streams.rgb[rows], padding, mode="edge"),
             flow=flow,
             targets=assign(shown, kinds, grids, lengths, valid),
             place=place,
         )
-
-    def _paste(self, flow: npt.NDArray[np.float32], paste: Paste) -> tuple[float, float]:
-        other = self.samples[paste.sample]
-        return add_flow(flow, other.streams.flow, other.intervals[paste.expression], paste)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,13 @@ def steady_transforms(track: FaceTrack, times_s: Float64, config: AlignConfig) -
     return CropTransforms(matrices, track)
 
 
+def eye_corners(config: AlignConfig) -> Float64:
+    """Return where the outer eye corners lie in a crop, (2, 2) float64 px: the person's right, then left."""
+    middle, height = (config.crop_px - 1) / 2, _EYE_LINE * (config.crop_px - 1)
+    half = config.face_width * config.crop_px / 2
+    return np.array([[middle - half, height], [middle + half, height]])
+
+
 def crop(image: npt.NDArray[np.uint8], matrix: Float64, side_px: int) -> Float32:
     """Return the steady crop of a frame.
 
@@ -225,9 +232,7 @@ def _blocks(landmarks: PackedLandmarks, knots: slice, which: Sequence[int]) -> I
 
 def _canonical_shape(landmarks: PackedLandmarks, knots: slice, config: AlignConfig) -> Float64:
     """(P, 2) median shape of the still points, in crop px."""
-    middle, height = (config.crop_px - 1) / 2, _EYE_LINE * (config.crop_px - 1)
-    half = config.face_width * config.crop_px / 2
-    corners = np.array([[[middle - half, height], [middle + half, height]]])
+    corners = eye_corners(config)[None]
     wanted = [*STILL_POINTS, RIGHT_EYE_OUTER, LEFT_EYE_OUTER]
     central = (knots.start + knots.stop) // 2
     one = next(_blocks(landmarks, slice(central, central + 1), wanted))[0]

@@ -1,0 +1,97 @@
+"""The exact motion of a simulated video: how far what is seen at each place has moved from the neutral picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import save_file
+
+from mespot.core.atomic import whole_file
+from mespot.core.signals import Float32
+from mespot.simulate.kernels import BORDER_PX, NOISE_TILE_PX
+from mespot.simulate.render import Instant, Neutral, Renderer, Sensor
+
+SPACING_PX = 8
+"""Distance of the grid's points, from the corner px on."""
+_UNIT = 1024.0
+"""Value of the channel that carries no place, of the size of the others for the sake of their precision."""
+_PASSES = 12
+"""Fixed-point steps from a neutral landmark to where it is seen; the slope of a displacement is far below 1."""
+
+
+class MotionProbe(Renderer):
+    """Records the motion of a simulated video while its pictures are drawn.
+
+    Parameters
+    ----------
+    neutral : Neutral
+        The face at rest.
+    landmarks : (468, 2) float32
+        Its landmarks, px of the shown picture.
+
+    Notes
+    -----
+    It draws a picture whose colours are places: what comes out is where each px was taken from, through all that
+    the renderer does. A third channel is constant, so that a darkened mouth cancels in the ratio.
+    """
+
+    def __init__(self, neutral: Neutral, landmarks: Float32) -> None:
+        height, width = neutral.picture.shape[:2]
+        self._middle = np.array([width / 2, height / 2], np.float32)
+        places = np.full((height, width, 3), _UNIT, np.float32)
+        places[..., :2] = np.indices((height, width), np.float32)[::-1].transpose(1, 2, 0) - self._middle
+        black = replace(neutral.mouth, colour=np.zeros(3, np.float32))
+        tiles = np.zeros((2, NOISE_TILE_PX, NOISE_TILE_PX, 3), np.float32)
+        super().__init__(replace(neutral, picture=places, mouth=black), Sensor(0.0, 0.0, tiles))
+        shown = np.indices(self._scene.shape[:2], np.float32)[::-1].transpose(1, 2, 0)
+        self._shown = shown + BORDER_PX - self._middle
+        self._rest = landmarks
+        self._displacements: list[npt.NDArray[np.float16]] = []
+        self._landmarks: list[Float32] = []
+
+    def displacement(self, instant: Instant) -> Float32:
+        """Return (H, W, 2): px by which what is seen at a px has moved, x right and y down."""
+        self.draw(instant, np.random.default_rng(0))
+        return np.asarray(self._shown - self._scene[..., :2] * (_UNIT / self._scene[..., 2:]), np.float32)
+
+    def take(self, instant: Instant) -> None:
+        """Take in the next picture."""
+        moved = self.displacement(instant)
+        self._displacements.append(moved[::SPACING_PX, ::SPACING_PX].transpose(2, 0, 1).astype(np.float16))
+        self._landmarks.append(_seen_at(self._rest, moved))
+
+    def save(self, path: Path) -> None:
+        """Write the motion of all pictures taken.
+
+        The safetensors file holds ``displacement`` (T, 2, h, w) float16, px at every `SPACING_PX` px of the shown
+        picture; ``landmarks`` (T, 468, 2) float32, px; ``spacing_px`` (1,) int64.
+        """
+        tensors = {
+            "displacement": np.stack(self._displacements),
+            "landmarks": np.stack(self._landmarks),
+            "spacing_px": np.array([SPACING_PX], np.int64),
+        }
+        with whole_file(path) as part:
+            save_file(tensors, part)
+
+
+def _seen_at(points: Float32, moved: Float32) -> Float32:
+    """Return where neutral points are seen: the places whose displacement leads back to them.
+
+    Where a lid covers a point there is no such place; it gets the one that leads back most closely.
+    """
+    best, place = points.copy(), points
+    least = np.full(len(points), np.inf, np.float32)
+    for _ in range(_PASSES):
+        motion = cv2.remap(
+            moved, place[:, None], np.empty(0, np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )[:, 0]
+        error = np.hypot(*(place - motion - points).T)
+        closer = error < least
+        best[closer], least[closer] = place[closer], error[closer]
+        place = np.asarray(points + motion, np.float32)
+    return best

@@ -1,0 +1,175 @@
+"""Expressions straight in crop space: what the network would see of them, without pictures, codec or optical flow.
+
+A thousand take seconds, so that training meets far more combinations, faces and courses than files could hold. What the
+estimated flow adds to the true one (noise, skin without texture, compression) is not in them: they are added to the
+flow of videos, and training varies their strength over the face (`mespot.training.paste`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mespot.config import Config
+from mespot.core.errors import FaceError
+from mespot.core.expression import Kind
+from mespot.core.signals import Float32
+from mespot.simulate.actions import ACTIONS, HELD_OUT, Combination, Side, combinations_of, frequency
+from mespot.simulate.fields import (
+    LEFT_EYE_LOWER,
+    LEFT_EYE_UPPER,
+    RIGHT_EYE_LOWER,
+    RIGHT_EYE_UPPER,
+    FaceFields,
+    edge_motion,
+)
+from mespot.simulate.identity import find_mesh, load_still
+from mespot.simulate.openings import Eye, Mouth, draw_eye, draw_mouth
+from mespot.simulate.timing import draw_course, draw_intensity
+from mespot.vision.align import eye_corners
+from mespot.vision.library import FlowLibrary
+from mespot.vision.regions import face_flow, region_spans
+
+FREE_SHARE = 0.4
+"""Share of the expressions whose actions are put together by chance, not taken from the table."""
+_SHAPES = 6
+"""Faces that are made of each still, with other proportions."""
+_PROPORTION = 0.05
+"""Standard deviation of the stretch of a face across and down."""
+_SOFTNESS_PX = 4.0
+"""Flow is smoother than the motion it measures: standard deviation, px of the crop."""
+_ME_SHARE = 0.6
+_LEAD_S = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """A face in the crop with the fields of its actions."""
+
+    landmarks: Float32
+    fields: FaceFields
+    eyes: tuple[Eye, Eye]
+    mouth: Mouth
+
+
+def draw_library(
+    faces: Sequence[Path], config: Config, *, count: int, seed: int, split: str, me_share: float = _ME_SHARE
+) -> FlowLibrary:
+    """Draw expressions as flow.
+
+    Parameters
+    ----------
+    faces : sequence of Path
+        Stills, or clips that begin with a face at rest.
+    config : Config
+        What the network sees: sections ``align``, ``flow`` and ``backbone``, and ``decode.sampling_fps``.
+    count : int
+        How many.
+    seed : int
+        The same seed gives the same library.
+    split : str
+        ``train`` leaves out `HELD_OUT` combinations, also among those put together by chance; ``all`` has every one.
+    me_share : float
+        Share of ME.
+
+    Raises
+    ------
+    FaceError
+        A file of ``faces`` that cannot be read or shows no face.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = [_face(landmarks, config) for path in faces for landmarks in _shapes(path, rng, config)]
+    fields, steps, intervals, kinds = [], [], [], []
+    fps = config.decode.sampling_fps
+    while len(fields) < count:
+        kind = Kind.ME if rng.random() < me_share else Kind.MAE
+        combination = draw_combination(rng, kind, split)
+        course = draw_course(rng, kind, _LEAD_S, fps)
+        rows = round((course.stop_s + _LEAD_S) * fps)
+        marks = course.annotation(fps, rows)
+        if marks is None:
+            continue
+        one_sided = rng.random() < max(combination.one_sided, 0.1)
+        side = (Side.LEFT, Side.RIGHT)[int(rng.integers(2))] if one_sided else Side.BOTH
+        face = drawn[int(rng.integers(len(drawn)))]
+        intensity = draw_intensity(rng, kind, combination.limit_px())
+        weights = face.fields.weights(combination, side, intensity)
+        weights *= rng.uniform(0.7, 1.0, (1, 2)).astype(np.float32)
+        fields.append(_displacement(face, weights, config).astype(np.float16))
+        steps.append(np.diff(course.strength(np.arange(rows) / fps), prepend=0.0).astype(np.float32))
+        intervals.append((marks[0], marks[2] + 1))
+        kinds.append(1 if kind is Kind.MAE else 2)
+    bounds = np.concatenate([[0], np.cumsum([len(course) for course in steps])])
+    return FlowLibrary(
+        np.stack(fields), np.concatenate(steps), bounds, np.array(intervals, np.int64), np.array(kinds, np.int64)
+    )
+
+
+def draw_combination(rng: np.random.Generator, kind: Kind, split: str) -> Combination:
+    """Draw a combination of the table, or put one to three actions together by chance."""
+    table = combinations_of(split)
+    if rng.random() >= FREE_SHARE:
+        share = np.array([frequency(combination, kind) for combination in table])
+        return table[int(rng.choice(len(table), p=share / share.sum()))]
+    while True:
+        numbers = sorted(rng.choice(list(ACTIONS), size=int(rng.integers(1, 4)), replace=False).tolist())
+        strengths = tuple((int(number), float(rng.uniform(0.4, 1.0))) for number in numbers)
+        drawn = Combination(strengths, "any", me=1.0, mae=1.0, one_sided=0.2)
+        if split == "all" or drawn.name not in HELD_OUT:
+            return drawn
+
+
+def _shapes(path: Path, rng: np.random.Generator, config: Config) -> list[Float32]:
+    """Landmarks of a still in the crop, as they are and with other proportions."""
+    mesh = find_mesh(load_still(path))
+    if mesh is None:
+        raise FaceError(f"{path}: no face was found; give a still or a clip that begins with a frontal face.")
+    corners = eye_corners(config.align)
+    right, left = mesh[33, :2], mesh[263, :2]
+    turn = complex(*(corners[1] - corners[0])) / complex(*(left - right))
+    matrix = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
+    points = (mesh[:, :2] - right) @ matrix.T + corners[0]
+    middle = corners.mean(axis=0)
+    stretches = 1 + rng.normal(0, _PROPORTION, (_SHAPES, 2))
+    stretches[0] = 1.0
+    return [((points - middle) * stretch + middle).astype(np.float32) for stretch in stretches]
+
+
+def _face(landmarks: Float32, config: Config) -> _Face:
+    side_px = config.align.crop_px
+    fields = FaceFields.of(landmarks, (side_px, side_px))
+    box = fields.box
+    eyes = (
+        Eye.of(landmarks, box, LEFT_EYE_UPPER, LEFT_EYE_LOWER),
+        Eye.of(landmarks, box, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER),
+    )
+    return _Face(landmarks, fields, eyes, Mouth.of(landmarks, box, np.zeros(3, np.float32)))
+
+
+def _displacement(face: _Face, weights: Float32, config: Config) -> Float32:
+    """(2, S, S) displacement at the apex as the network sees it, px of the crop."""
+    box, side_px = face.fields.box, config.align.crop_px
+    skin = face.fields.displacement(weights)
+    openings = np.zeros((box.height, box.width, 3), np.float32)
+    edges = edge_motion(weights)
+    for side, eye in enumerate(face.eyes):
+        lids = (edges[side], edges[2 + side])
+        draw_eye(eye.columns, eye.x0, eye.tallest, eye.lash_px, 0.0, lids, np.zeros(2, np.float32), openings)
+    draw_mouth(face.mouth.columns, face.mouth.x0, face.mouth.sizes, edges[4:7], openings)
+    moved = np.zeros((side_px, side_px, 2), np.float32)
+    moved[box.y : box.y + box.height, box.x : box.x + box.width] = skin + openings[..., :2]
+    soft = cv2.GaussianBlur(moved, (0, 0), _SOFTNESS_PX)
+    flow = np.ascontiguousarray(soft.transpose(2, 0, 1))
+    settings = config.flow
+    return face_flow(
+        flow,
+        region_spans(face.landmarks, side_px),
+        1.0,
+        config.backbone.input_px,
+        mask_face=settings.mask_face,
+        remove_nose_mean=settings.remove_nose_mean,
+    )[0]

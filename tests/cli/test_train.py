@@ -1,0 +1,56 @@
+"""train with a frozen backbone: from a table to a checkpoint; folds share the maps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mespot.cli.app import main
+from mespot.model.checkpoint import load_checkpoint
+
+Capture = pytest.CaptureFixture[str]
+QUICK = ("training.epochs=1", "training.batch=2", "training.windows_per_epoch=2", "training.window_frames=64")
+
+
+@pytest.fixture
+def table(smile_clip: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "marks.csv"
+    rows = [f"{name}.mp4,{name},16,22,71,MaE\n" for name in ("ann", "bob")]
+    for name in ("ann", "bob"):
+        shutil.copy(smile_clip, tmp_path / f"{name}.mp4")
+    path.write_text("video,subject,onset,apex,offset,kind\n" + "".join(rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.slow
+def test_folds_with_a_frozen_backbone_share_its_maps(table: Path, weights: Path, tmp_path: Path) -> None:
+    cache, backbones, made = tmp_path / "cache", [], []
+    for held_out in ("ann", "bob"):
+        out = tmp_path / held_out
+        choices = ["--validation-subjects", held_out, "--cache", str(cache), "--out", str(out), "--device", "cpu"]
+        sets = [part for one in QUICK for part in ("--set", one)]
+        mode = ["--mode", "frozen_backbone", "--initial", str(weights)]
+        assert main(["train", str(table), *choices, *mode, *sets]) == 0
+        checkpoint = load_checkpoint(out / "best.safetensors")
+        assert checkpoint.config.training.mode == "frozen_backbone"
+        assert checkpoint.facts["validation"]["subjects"] == [held_out]
+        assert json.loads((out / "epochs.jsonl").read_text(encoding="utf-8"))["f1_mae"] >= 0
+        assert checkpoint.network.flow is not None
+        backbones.append(checkpoint.network.flow.state_dict())
+        made.append(sorted((path.name, path.stat().st_mtime_ns) for path in cache.glob("*.maps.safetensors")))
+    assert made[0] == made[1]
+    assert len(made[0]) == 2
+    given = load_checkpoint(weights).network.flow
+    assert given is not None
+    for name, value in given.state_dict().items():
+        assert all((backbone[name] == value).all() for backbone in backbones)
+
+
+def test_a_frozen_backbone_needs_weights(table: Path, tmp_path: Path, capsys: Capture) -> None:
+    choices = ["--validation-subjects", "ann", "--out", str(tmp_path / "out"), "--mode", "frozen_backbone"]
+    assert main(["train", str(table), *choices]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "error: training.mode = frozen_backbone: needs the weights of a backbone; give --initial FILE."
