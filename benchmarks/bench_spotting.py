@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from harness import machine, save
-from mespot.core.expression import Detection
+from mespot.accuracy.real import describe, marked_records
 from mespot.data.table import load_table
 from mespot.pipeline import Spotter
 from mespot.vision.decode import VideoReader
@@ -37,17 +37,7 @@ def marked_clips(spotter: Spotter, table: Path) -> Iterator[dict[str, Any]]:
     """Yield one record a marked expression and one for whatever else each clip's result holds."""
     for video in load_table(table, unit="frames", videos_root=table.parent, first_frame=0):
         spotting = spotter.spot(video.path)
-        info, left = spotting.video, list(spotting.detections)
-        for mark in video.resolve(info):
-            best = max(left, key=lambda found: found.interval.iou(mark.interval), default=None)
-            record: dict[str, Any] = {"clip": video.path.name, "marked": f"{mark.kind} {mark.interval.onset}"}
-            if best is not None and best.kind is mark.kind and best.interval.iou(mark.interval) > 0:
-                left.remove(best)
-                error_s = info.seconds(best.interval.onset) - info.seconds(mark.interval.onset)
-                record |= {"found": describe(best), "onset_error_s": round(error_s, 3)}
-                record["iou"] = round(best.interval.iou(mark.interval), 3)
-            yield record
-        yield {"clip": video.path.name, "besides": [describe(found) for found in left]}
+        yield from marked_records(video.resolve(spotting.video), spotting.detections, spotting.video)
 
 
 def motionless(spotter: Spotter, clip: Path, frame: int, sigma: float, folder: Path) -> dict[str, Any]:
@@ -62,15 +52,6 @@ def motionless(spotter: Spotter, clip: Path, frame: int, sigma: float, folder: P
             video.write(noisy.round().clip(0, 255).astype(np.uint8))
     found = spotter.spot(path).detections
     return {"clip": clip.name, "noise": sigma, "minutes": MOTIONLESS_S / 60, "found": [describe(one) for one in found]}
-
-
-def describe(found: Detection) -> str:
-    """Return kind, onset, apex, offset, score and place in one line."""
-    interval = found.interval
-    return (
-        f"{found.kind} frames {interval.onset}-{found.apex}-{interval.offset} score {found.score:.2f} "
-        f"{found.attention.region}"
-    )
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""What weights reach on videos that no training saw."""
