@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -120,3 +122,19 @@ def test_the_box_stays_inside_the_picture(face: Face) -> None:
     assert box.y >= 0
     assert box.x + box.width <= 300
     assert box.y + box.height <= 250
+
+
+def test_a_lopsided_face_moves_one_side_more(face: Face) -> None:
+    fields = replace(face[0].fields, asymmetry=0.8)
+    even, lopsided, doubly = (
+        fields.weights(action(12), Side.BOTH, 2.0, asymmetry) for asymmetry in (1 / 0.8, 1.0, 0.5)
+    )
+    row = list(ACTIONS).index(12)
+    for weights, ratio in ((even, 1.0), (lopsided, 0.8), (doubly, 0.4)):
+        assert weights[row, 1] / weights[row, 0] == pytest.approx(ratio, rel=1e-5)
+        assert fields.greatest(weights) * CROP_EYE_PX / fields.eye_px == pytest.approx(2.0, rel=1e-4)
+
+
+def test_raised_brows_leave_the_eyeball_where_it_is(face: Face) -> None:
+    middle = (motion(face, action(1, 2), 374) + motion(face, action(1, 2), 386)) / 2
+    assert np.hypot(*middle) < 0.4

@@ -119,15 +119,18 @@ _TABLE = (
     Action(1, "inner brow raiser", "frontalis, pars medialis", (
         Pull(336, -0.08, 1.0, 0.10, 0.10), Pull(285, -0.05, 0.95, 0.09, 0.07), Pull(296, 0.0, 0.55, 0.09, 0.09),
         Pull(337, 0.0, 0.45, 0.14, 0.13), Pull(9, 0.0, 0.45, 0.07, 0.09), Pull(386, 0.0, 0.05, 0.12, 0.045),
+        Pull(374, 0.0, 0.0, 0.12, 0.05),  # the eyeball stays
     )),
     Action(2, "outer brow raiser", "frontalis, pars lateralis", (
         Pull(334, 0.0, 0.85, 0.10, 0.09), Pull(293, 0.05, 1.0, 0.09, 0.09), Pull(300, 0.05, 0.85, 0.08, 0.08),
         Pull(333, 0.0, 0.4, 0.14, 0.12), Pull(296, 0.0, 0.3, 0.08, 0.09), Pull(386, 0.0, 0.05, 0.12, 0.045),
+        Pull(374, 0.0, 0.0, 0.12, 0.05),  # the eyeball stays
     )),
     Action(4, "brow lowerer", "depressor glabellae, depressor supercilii, corrugator supercilii", (
         Pull(285, -0.55, -0.8, 0.08, 0.08), Pull(336, -0.5, -0.85, 0.08, 0.09), Pull(295, -0.4, -0.6, 0.08, 0.07),
         Pull(296, -0.35, -0.6, 0.08, 0.09), Pull(334, -0.15, -0.3, 0.09, 0.09), Pull(9, 0.0, -0.7, 0.06, 0.08),
         Pull(337, -0.15, -0.35, 0.13, 0.11), Pull(386, 0.0, -0.05, 0.11, 0.04),
+        Pull(374, 0.0, 0.0, 0.12, 0.05),  # the eyeball stays
     )),
     Action(5, "upper lid raiser", "levator palpebrae superioris", upper_lid=1.0, limit_px=3.5),
     Action(6, "cheek raiser", "orbicularis oculi, pars orbitalis", (
@@ -217,11 +220,26 @@ COMBINATIONS: tuple[Combination, ...] = (
     Combination(((20, 1.0),), "lower", me=0.6, mae=0.6, one_sided=0.15),
     Combination(((25, 0.5), (26, 1.0)), "lower", me=0.2, mae=1.0),
     Combination(((12, 1.0), (25, 0.5)), "lower", me=0.3, mae=1.2),
+    Combination(((1, 1.0), (4, 0.8)), "upper", me=0.6, mae=0.7),
+    Combination(((4, 1.0), (5, 0.4)), "upper", me=0.5, mae=0.4),
+    Combination(((1, 0.8), (2, 0.7), (4, 0.7)), "upper", me=0.4, mae=0.5),
+    Combination(((4, 0.8), (6, 0.6), (7, 0.4)), "upper", me=0.3, mae=0.4),
+    Combination(((6, 1.0),), "middle", me=0.4, mae=0.3, one_sided=0.15),
+    Combination(((10, 0.7), (12, 1.0)), "lower", me=0.4, mae=0.5, one_sided=0.15),
+    Combination(((12, 1.0), (14, 0.5)), "lower", me=0.6, mae=0.4, one_sided=0.3),
+    Combination(((14, 1.0), (17, 0.7)), "lower", me=0.5, mae=0.4, one_sided=0.2),
+    Combination(((17, 1.0), (24, 0.5)), "lower", me=0.6, mae=0.6),
+    Combination(((23, 1.0), (24, 0.8)), "lower", me=0.4, mae=0.4),
+    Combination(((12, 1.0), (24, 0.4)), "lower", me=0.4, mae=0.4),
+    Combination(((25, 1.0),), "lower", me=0.1, mae=0.6),
+    Combination(((20, 1.0), (25, 0.5)), "lower", me=0.2, mae=0.4),
+    Combination(((10, 1.0), (25, 0.6)), "lower", me=0.2, mae=0.5),
+    Combination(((6, 0.5), (12, 1.0), (25, 0.6)), "lower", me=0.2, mae=1.2),
 )
 """The combinations that spontaneous-expression datasets report, with rough relative frequencies."""
 
 
-HELD_OUT = ("2", "14", "7+10", "4+9", "15+17", "20", "1+2+5")
+HELD_OUT = ("2", "14", "7+10", "4+9", "15+17", "20", "1+2+5", "1+4", "14+17")
 """Combinations that no training video shows: test videos are made of these alone."""
 
 

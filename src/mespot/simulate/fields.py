@@ -144,14 +144,17 @@ class FaceFields:
         Per action (in the order of `ACTIONS`) the person's left and right half, greatest displacement 1 px.
     eye_px : float
         Distance of the outer eye corners, px.
+    asymmetry : float
+        Strength of the right side relative to the left in this face's two-sided expressions.
     """
 
     box: Box
     skin: Float32
     eye_px: float
+    asymmetry: float = 1.0
 
     @classmethod
-    def of(cls, landmarks: npt.NDArray[np.floating], size: tuple[int, int]) -> FaceFields:
+    def of(cls, landmarks: npt.NDArray[np.floating], size: tuple[int, int], asymmetry: float = 1.0) -> FaceFields:
         """Compute the fields of a face in a picture of ``size`` (width, height)."""
         box = Box.around(landmarks, size)
         grid = box.grid()
@@ -165,13 +168,16 @@ class FaceFields:
                 field /= max(1e-6, float(np.hypot(field[..., 0], field[..., 1]).max()))
                 skin[2 * row] = field * left[..., None]
                 skin[2 * row + 1] = field - skin[2 * row]
-        return cls(box, skin, frame.eye_px)
+        return cls(box, skin, frame.eye_px, asymmetry)
 
-    def weights(self, combination: Combination, side: Side, intensity_px: float) -> Float32:
-        """Strengths (A, 2: left, right) in px of the picture with greatest displacement ``intensity_px`` at 224."""
+    def weights(self, combination: Combination, side: Side, intensity_px: float, asymmetry: float = 1.0) -> Float32:
+        """Strengths (A, 2: left, right) in px of the picture with greatest displacement ``intensity_px`` at 224.
+
+        ``asymmetry`` is that of this expression, right relative to left, on top of the face's own.
+        """
         weights = np.zeros((len(ACTIONS), 2), np.float32)
         order = list(ACTIONS)
-        sides = {Side.BOTH: (1, 1), Side.LEFT: (1, 0), Side.RIGHT: (0, 1)}[side]
+        sides = {Side.BOTH: (1, self.asymmetry * asymmetry), Side.LEFT: (1, 0), Side.RIGHT: (0, 1)}[side]
         for number, strength in combination.strengths:
             weights[order.index(number)] = np.array(sides) * strength
         scale = intensity_px * self.eye_px / CROP_EYE_PX / self.greatest(weights)

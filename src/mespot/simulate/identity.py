@@ -66,6 +66,8 @@ class Variation:
         Density of a beard, 0 for none to 1.
     beard_seed : int
         Decides its texture.
+    asymmetry : float
+        Strength of the right side of the face relative to the left in two-sided expressions.
     """
 
     face_px: float
@@ -82,6 +84,7 @@ class Variation:
     rim_level: float = 0.0
     beard: float = 0.0
     beard_seed: int = 0
+    asymmetry: float = 1.0
 
     @classmethod
     def draw(cls, rng: np.random.Generator, face_px: tuple[float, float]) -> Variation:
@@ -98,10 +101,11 @@ class Variation:
             blur_px=float(max(0.0, rng.normal(0.0, 0.5))),
             gains=tuple(float(g) for g in np.exp(rng.normal(0, 0.1) + rng.normal(0, 0.05, 3))),  # type: ignore[arg-type]
             side_light=float(np.clip(rng.normal(0, 0.15), -0.4, 0.4)),
-            rim=float(rng.uniform(0.012, 0.05)) if rng.random() < _WITH_GLASSES else 0.0,
+            rim=float(rng.uniform(0.012, 0.04)) if rng.random() < _WITH_GLASSES else 0.0,
             rim_level=float(rng.uniform(5, 140)),
             beard=float(rng.uniform(0.15, 0.7)) if rng.random() < _WITH_BEARD else 0.0,
             beard_seed=int(rng.integers(2**31)),
+            asymmetry=float(math.exp(np.clip(rng.normal(0, 0.12), -0.35, 0.35))),
         )
 
 
@@ -279,7 +283,7 @@ def _prepare(picture: Float32, mesh: Float32, variation: Variation) -> Neutral:
     """Measure depth, head region, action fields, eyes, mouth and creases on the placed face."""
     height, width = picture.shape[:2]
     landmarks = mesh[:, :2]
-    fields = FaceFields.of(landmarks, (width, height))
+    fields = FaceFields.of(landmarks, (width, height), variation.asymmetry)
     eye_px = fields.eye_px
     depth, head, centre = _head(mesh, (width, height), eye_px)
     skin = picture[

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mespot.simulate.actions import ACTIONS, COMBINATIONS, Combination, Side
-from mespot.simulate.fields import FaceFields, edge_motion
+from mespot.simulate.fields import CROP_EYE_PX, FaceFields, edge_motion
 from mespot.simulate.identity import SHAPE_ANCHORS, Variation, build_neutral, load_still
 from mespot.simulate.render import Instant, Renderer, Sensor
+from mespot.simulate.speech import articulate
 
 _SIZE = (480, 480)
 _FACE_PX = 230.0
@@ -69,10 +70,19 @@ def _instants(fields: FaceFields, intensity_px: float) -> list[tuple[str, Instan
         shown.append((f"AU {combination.name}", _instant(fields.weights(combination, Side.BOTH, strength))))
     left = Combination(((12, 1.0),), "lower", 1.0, 1.0)
     shown.append(("AU 12 left", _instant(fields.weights(left, Side.LEFT, intensity_px))))
+    shown.append(("speech", _instant(_spoken(fields))))
     shown.append(("half a blink", _instant(rest, closure=0.5)))
     shown.append(("blink", _instant(rest, closure=1.0)))
     shown.append(("gaze", _instant(rest, gaze=(0.04 * fields.eye_px, 0.0))))
     return shown
+
+
+def _spoken(fields: FaceFields) -> npt.NDArray[np.float32]:
+    """Strengths at the widest vowel of a few words."""
+    times_s = np.arange(100) / 25
+    skin = articulate(np.random.default_rng(0), times_s, 0.0, 4.0, 1.0).skin
+    widest = skin[skin[:, list(ACTIONS).index(26)].argmax()] * fields.eye_px / CROP_EYE_PX
+    return np.repeat(widest[:, None], 2, axis=1).astype(np.float32)
 
 
 def _instant(weights: npt.NDArray[np.float32], closure: float = 0.0, gaze: tuple[float, float] = (0.0, 0.0)) -> Instant:

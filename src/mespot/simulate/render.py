@@ -192,7 +192,7 @@ class Renderer:
         rims = np.zeros((box.height, box.width), np.float32) if neutral.rims is None else neutral.rims
         self._rims = np.ascontiguousarray(rims[..., None])
         inside = neutral.mouth.colour
-        teeth = np.minimum(inside * np.array([4.9, 8.7, 8.4], np.float32) + 35, np.float32(225))
+        teeth = np.minimum(inside * np.array([5.3, 8.9, 7.4], np.float32) + 35, np.float32(225))
         self._colours = np.array([inside, teeth, np.full(3, neutral.rim_level)], np.float32)
 
     def draw(self, instant: Instant, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
