@@ -65,8 +65,10 @@ class Plan:
     per_minute: float = 12.0
     me_share: float = 0.55
     curve_per_minute: float = 20.0
-    sizes: tuple[tuple[int, int], ...] = ((640, 480),) * 7 + ((400, 400), (320, 240), (1280, 720))
-    rates: tuple[float, ...] = (25.0, 30.0, 30.0, 30.0, 50.0)
+    sizes: tuple[tuple[int, int], ...] = (
+        *((400, 400),) * 6, *((480, 360),) * 6, *((640, 480),) * 5, *((320, 240),) * 2, (1280, 720),
+    )  # fmt: skip
+    rates: tuple[float, ...] = (*(25.0,) * 6, *(30.0,) * 12, 50.0, 60.0)
     curve_sizes: tuple[tuple[int, int], ...] = ((400, 400),)
     curve_rates: tuple[float, ...] = (30.0, 60.0, 100.0, 200.0)
     copies: int = 24

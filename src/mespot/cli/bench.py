@@ -19,6 +19,9 @@ app = typer.Typer(no_args_is_help=True, help="Measure what weights reach.")
 def accuracy(
     weights: WeightsOption = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Length of the simulated test set.")] = 60.0,
+    distractor_minutes: Annotated[
+        float, typer.Option(min=0.01, help="The same for the set without expressions.")
+    ] = 20.0,
     curve_minutes: Annotated[float, typer.Option(min=0.01, help="The same for each frame rate of the curve.")] = 4.0,
     clip_s: Annotated[float, typer.Option(min=1, help="Length of one simulated video, in seconds.")] = 30.0,
     copies: Annotated[int, typer.Option(min=1, help="Versions of each real clip with injected ME.")] = 24,
@@ -61,7 +64,7 @@ def accuracy(
             weights=weights,
             plan=Plan(
                 minutes=minutes,
-                distractor_minutes=minutes / 3,
+                distractor_minutes=distractor_minutes,
                 curve_minutes=curve_minutes,
                 clip_s=clip_s,
                 copies=copies,
