@@ -137,7 +137,7 @@ def simulate_corpus(
     """
     _check(faces, minutes, workers, size, fps, clip_s)
     check_choice(split, per_minute, me_share)
-    check_apart(faces, split, apart_from)
+    check_apart([Path(face) for face in faces], split, apart_from)
     count = max(1, math.ceil(minutes * 60 / clip_s - 1e-9))
     sizes = tuple((int(w), int(h)) for w, h in size)
     rates = tuple(float(rate) for rate in fps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -70,7 +71,7 @@ class MotionProbe(Renderer):
         The safetensors file holds ``displacement`` (T, 2, h, w) float16, px at every `SPACING_PX` px of the shown
         picture; ``landmarks`` (T, 468, 2) float32, px; ``spacing_px`` (1,) int64.
         """
-        tensors = {
+        tensors: dict[str, npt.NDArray[Any]] = {
             "displacement": np.stack(self._displacements),
             "landmarks": np.stack(self._landmarks),
             "spacing_px": np.array([SPACING_PX], np.int64),

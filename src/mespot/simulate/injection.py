@@ -93,7 +93,7 @@ def inject_corpus(
     """
     _check(clips, copies, repeat, workers)
     check_choice(split, per_minute, me_share)
-    check_apart(clips, split, apart_from)
+    check_apart([Path(clip) for clip in clips], split, apart_from)
     jobs = [
         InjectionJob(
             out,
