@@ -90,7 +90,8 @@ def main() -> None:
         figures["maps"] = {"frames_per_s": frames_per_s, "bytes_per_frame": size}
         print(f"  maps are made at {frames_per_s:.0f} frames a second and take {size / 1e3:.1f} kB a frame")
         again = [store.sample(one.name, one.name, lambda: samples[0].streams, one.expressions) for one in samples]
-        for mode, videos in (("end_to_end", samples), ("frozen_backbone", again)):
+        modes: dict[str, Sequence[Sample]] = {"end_to_end": samples, "frozen_backbone": again}
+        for mode, videos in modes.items():
             settings = config.override([f"training.mode={mode}"])
             figures[mode] = found = measure(videos, settings, folder / mode, start, options.device)
             print(
