@@ -54,3 +54,33 @@ def test_a_frozen_backbone_needs_weights(table: Path, tmp_path: Path, capsys: Ca
     assert main(["train", str(table), *choices]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line == "error: training.mode = frozen_backbone: needs the weights of a backbone; give --initial FILE."
+
+
+def test_a_library_and_several_tables_teach_a_flow_network(smile_clip: Path, tmp_path: Path) -> None:
+    tables = []
+    for name in ("ann", "bob", "cat"):
+        folder = tmp_path / name
+        folder.mkdir()
+        shutil.copy(smile_clip, folder / f"{name}.mp4")
+        tables.append(folder / "marks.csv")
+        text = f"video,subject,onset,apex,offset,kind\n{name}.mp4,{name},16,22,71,MaE\n"
+        tables[-1].write_text(text, encoding="utf-8")
+    sizes = ("backbone.streams=flow", "backbone.input_px=32", "backbone.width=0.05", "network.channels=8")
+    small = [part for one in (*QUICK, *sizes, "network.hidden=8", "training.pastes=2") for part in ("--set", one)]
+    library = tmp_path / "flows.safetensors"
+    assert main(["flows", str(library), "--count", "6", *small]) == 0
+    choices = ["--validation-subjects", "cat", "--out", str(tmp_path / "out"), "--device", "cpu"]
+    assert main(["train", *map(str, tables), *choices, "--flows", str(library), *small]) == 0
+    facts = load_checkpoint(tmp_path / "out" / "best.safetensors").facts
+    assert facts["train"]["subjects"] == ["ann", "bob"]
+    assert facts["train"]["videos"] == 2
+    assert facts["validation"]["subjects"] == ["cat"]
+
+
+def test_a_library_is_refused_where_pictures_are_seen(table: Path, tmp_path: Path, capsys: Capture) -> None:
+    library = tmp_path / "flows.safetensors"
+    assert main(["flows", str(library), "--count", "2", "--set", "backbone.input_px=32"]) == 0
+    choices = ["--validation-subjects", "ann", "--out", str(tmp_path / "out"), "--flows", str(library)]
+    sets = [part for one in (*QUICK, "backbone.input_px=32", "backbone.width=0.05") for part in ("--set", one)]
+    assert main(["train", str(table), *choices, *sets]) == 2
+    assert "a library of flows teaches networks that see flow alone" in capsys.readouterr().err

@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mespot.config import BackboneConfig, Config
+from mespot.core.errors import ConfigError
 from mespot.core.signals import Grid
 from mespot.model.candidates import MAE, ME
+from mespot.training.paste import LIBRARY
 from mespot.training.windows import Place, Sample, WindowSampler, augment, collate
+from mespot.vision.library import FlowLibrary
 from mespot.vision.streams import network_input
 
 MakeSample = Callable[..., Sample]
@@ -196,6 +199,11 @@ def test_short_windows_come_as_often_as_asked(sampler: WindowSampler) -> None:
 
 def test_pasted_expressions_are_targets_where_the_flow_moves(sampler: WindowSampler) -> None:
     sampler.config = sampler.config.model_copy(update={"pastes": 3.0})
+    assert moved_and_told(sampler) > 8
+
+
+def moved_and_told(sampler: WindowSampler) -> int:
+    """Count the pastes of some windows; each moves the flow in its middle and adds to the targets."""
     pasted = 0
     for k in range(40):
         place = sampler.draw(0, k)
@@ -206,7 +214,39 @@ def test_pasted_expressions_are_targets_where_the_flow_moves(sampler: WindowSamp
         ]
         for paste in place.pasted:
             pasted += 1
-            middle = paste.at + float(np.diff(sampler.samples[paste.sample].intervals[paste.expression])[0]) / 2
-            assert not np.array_equal(window.flow[int(middle)], plain.flow[int(middle)])
+            start, stop, kind = sampler._span(paste)
+            lasting = (stop - start) * paste.pace
+            assert (lasting <= 15 + 1e-9) == (kind == ME)
+            rows = slice(paste.at, paste.at + round(lasting))
+            assert not np.array_equal(window.flow[rows], plain.flow[rows])
         assert not place.pasted or sum(more) > 0
-    assert pasted > 8
+    return pasted
+
+
+def library_of(kinds: tuple[int, ...], side: int) -> FlowLibrary:
+    """Expressions that move the whole crop to the right and back: 10 rows an ME, 30 a MaE."""
+    lengths = [10 if kind == ME else 30 for kind in kinds]
+    steps = [np.repeat([1.0, -1.0], length // 2) / (length // 2) for length in lengths]
+    fields = np.zeros((len(kinds), 2, side, side), np.float16)
+    fields[:, 0] = 1.0
+    bounds = np.concatenate([[0], np.cumsum(lengths)])
+    intervals = np.array([(0, length) for length in lengths])
+    return FlowLibrary(fields, np.concatenate(steps).astype(np.float32), bounds, intervals, np.array(kinds))
+
+
+def test_expressions_of_a_library_are_pasted_as_often_as_asked(sampler: WindowSampler, config: Config) -> None:
+    settings = config.training.model_copy(update={"pastes": 3.0, "library_share": 0.5})
+    side = sampler.samples[0].streams.flow.shape[-1]
+    taught = WindowSampler(sampler.samples, settings, library_of((ME, MAE, ME), side))
+    assert moved_and_told(taught) > 8
+    pastes = [paste for k in range(200) for paste in taught.draw(1, k).pasted]
+    from_library = [paste for paste in pastes if paste.sample == LIBRARY]
+    assert 0.35 < len(from_library) / len(pastes) < 0.65
+    assert {paste.expression for paste in from_library} == {0, 1, 2}
+    alone = WindowSampler(sampler.samples, settings.model_copy(update={"library_share": 1.0}), taught.library)
+    assert all(paste.sample == LIBRARY for k in range(50) for paste in alone.draw(1, k).pasted)
+
+
+def test_a_library_of_another_size_is_refused(sampler: WindowSampler, config: Config) -> None:
+    with pytest.raises(ConfigError, match="library's flow is 5 px wide"):
+        WindowSampler(sampler.samples, config.training, library_of((ME,), 5))
