@@ -133,8 +133,3 @@ def test_a_lopsided_face_moves_one_side_more(face: Face) -> None:
     for weights, ratio in ((even, 1.0), (lopsided, 0.8), (doubly, 0.4)):
         assert weights[row, 1] / weights[row, 0] == pytest.approx(ratio, rel=1e-5)
         assert fields.greatest(weights) * CROP_EYE_PX / fields.eye_px == pytest.approx(2.0, rel=1e-4)
-
-
-def test_raised_brows_leave_the_eyeball_where_it_is(face: Face) -> None:
-    middle = (motion(face, action(1, 2), 374) + motion(face, action(1, 2), 386)) / 2
-    assert np.hypot(*middle) < 0.4
