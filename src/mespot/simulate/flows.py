@@ -28,7 +28,7 @@ from mespot.simulate.fields import (
     edge_motion,
 )
 from mespot.simulate.identity import find_mesh, load_still
-from mespot.simulate.openings import Eye, Mouth, draw_eye, draw_mouth
+from mespot.simulate.openings import Eye, Mouth, draw_openings
 from mespot.simulate.timing import draw_course, draw_intensity
 from mespot.vision.align import eye_corners
 from mespot.vision.library import FlowLibrary
@@ -154,12 +154,9 @@ def _displacement(face: _Face, weights: Float32, config: Config) -> Float32:
     """(2, S, S) displacement at the apex as the network sees it, px of the crop."""
     box, side_px = face.fields.box, config.align.crop_px
     skin = face.fields.displacement(weights)
-    openings = np.zeros((box.height, box.width, 3), np.float32)
-    edges = edge_motion(weights)
-    for side, eye in enumerate(face.eyes):
-        lids = (edges[side], edges[2 + side])
-        draw_eye(eye.columns, eye.x0, eye.tallest, eye.lash_px, 0.0, lids, np.zeros(2, np.float32), openings)
-    draw_mouth(face.mouth.columns, face.mouth.x0, face.mouth.sizes, edges[4:7], openings)
+    openings = np.zeros((box.height, box.width, 4), np.float32)
+    still = np.zeros(2, np.float32)
+    draw_openings(face.eyes, face.mouth, edge_motion(weights), still, still, 0.0, openings)
     moved = np.zeros((side_px, side_px, 2), np.float32)
     moved[box.y : box.y + box.height, box.x : box.x + box.width] = skin + openings[..., :2]
     soft = cv2.GaussianBlur(moved, (0, 0), _SOFTNESS_PX)

@@ -127,6 +127,39 @@ def _fit(points: npt.NDArray[np.floating], xs: npt.NDArray[np.int64]) -> npt.NDA
     return np.asarray(heights, np.float64)
 
 
+def draw_openings(
+    eyes: Sequence[Eye],
+    mouth: Mouth,
+    edges: Float32,
+    closure: Float32,
+    gaze: Float32,
+    bare: float,
+    out: Float32,
+) -> None:
+    """Add the motion of lids, irises and lips to ``out`` (h, w, 4: x, y, inside of the mouth, teeth), over the box.
+
+    Parameters
+    ----------
+    eyes : (Eye, Eye)
+        The person's left and right one.
+    mouth : Mouth
+        The mouth.
+    edges : (7,) float32
+        Lids and lips as `mespot.simulate.fields.edge_motion` gives them, px.
+    closure, gaze : (2,) float32
+        How far each eye is closed, and the shift of the irises in px.
+    bare : float
+        How far a smile or a raised lip bares the teeth, px.
+    out : (h, w, 4) float32
+        Where it is added.
+    """
+    for side, eye in enumerate(eyes):
+        lids = (edges[side], edges[2 + side])
+        draw_eye(eye.columns, eye.x0, eye.tallest, eye.lash_px, closure[side], lids, gaze, out)
+    parting = np.array([*edges[4:7], bare], np.float32)
+    draw_mouth(mouth.columns, mouth.x0, mouth.sizes, mouth.teeth, parting, out)
+
+
 @compiled
 def draw_eye(columns, x0, tallest, lash, closure, edges, gaze, out):  # type: ignore[no-untyped-def]
     """Add an eye's displacement to ``out`` (h, w, 4: x, y, two that stay): lids over the eye, iris within it.

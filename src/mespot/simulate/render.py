@@ -24,7 +24,7 @@ from mespot.simulate.kernels import (
     expose,
     spline_coefficients,
 )
-from mespot.simulate.openings import Eye, Mouth, draw_eye, draw_mouth
+from mespot.simulate.openings import Eye, Mouth, draw_openings
 
 _BARING = tuple((list(ACTIONS).index(number), share) for number, share in ((10, 0.5), (12, 0.35)))
 """Rows of the actions that bare the upper teeth where lips are apart, and by how much relative to their strength."""
@@ -224,19 +224,6 @@ class Renderer:
     def _open(self, instant: Instant) -> None:
         """Move lids, irises and lips."""
         self._openings[:] = 0
-        for side, eye in enumerate(self._face.eyes):
-            edges = (instant.edges[side], instant.edges[2 + side])
-            draw_eye(
-                eye.columns,
-                eye.x0,
-                eye.tallest,
-                eye.lash_px,
-                instant.closure[side],
-                edges,
-                instant.gaze,
-                self._openings,
-            )
         bare = sum(share * max(0.0, float(instant.skin[row].mean())) for row, share in _BARING)
-        parting = np.array([*instant.edges[4:7], bare], np.float32)
-        mouth = self._face.mouth
-        draw_mouth(mouth.columns, mouth.x0, mouth.sizes, mouth.teeth, parting, self._openings)
+        face = self._face
+        draw_openings(face.eyes, face.mouth, instant.edges, instant.closure, instant.gaze, bare, self._openings)

@@ -216,7 +216,8 @@ def draw_scene(
     cast = Cast(combinations_of(split), me_share, fps, frames)
     events = _draw_events(rng, cast, nuisance.distractions, per_minute)
     tiles = _noise_tiles(rng)
-    sensor = Sensor(read=float(rng.uniform(0.2, 1.5)), shot=float(rng.uniform(0.3, 2.6)), tiles=tiles)
+    read, shot = float(rng.uniform(0.2, 1.5)), float(rng.uniform(0.3, 2.6))
+    sensor = Sensor(read=read, shot=shot, tiles=tiles, exposure=nuisance.exposure)
     return Scene(size, fps, frames, variation, events, nuisance, sensor, crf=int(rng.integers(14, 27)))
 
 
