@@ -87,8 +87,8 @@ def test_the_skin_moves_by_the_intensity(carrier: Carrier, name: str, landmark: 
     picture = list(carrier.pictures())[event.apex]
     drawn = Injection(carrier, event).draw(picture, event.apex)
     grey = [cv2.resize(cv2.cvtColor(one, cv2.COLOR_RGB2GRAY), None, fx=2, fy=2) for one in (picture, drawn)]
-    start = np.zeros((*grey[0].shape, 2), np.float32)
-    flow = cv2.calcOpticalFlowFarneback(*grey, start, 0.5, 3, 13, 5, 7, 1.5, 0) / 2
+    dense = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]  # not in its stubs
+    flow = dense.calc(*grey, None) / 2
     points = carrier.landmarks[event.apex]
     x, y = (2 * points[landmark]).astype(int)
     moved = np.linalg.norm(flow[y - 12 : y + 13, x - 12 : x + 13], axis=-1)
