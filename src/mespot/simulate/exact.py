@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,6 @@ from mespot.simulate.render import Instant, Neutral, Renderer, Sensor
 
 SPACING_PX = 8
 """Distance of the grid's points, from the corner px on."""
-_UNIT = 1024.0
-"""Value of the channel that carries no place, of the size of the others for the sake of their precision."""
 _PASSES = 12
 """Fixed-point steps from a neutral landmark to where it is seen; the slope of a displacement is far below 1."""
 
@@ -36,20 +33,13 @@ class MotionProbe(Renderer):
 
     Notes
     -----
-    It draws a picture whose colours are places: what comes out is where each px was taken from, through all that
-    the renderer does. A third channel is constant, so that a darkened mouth cancels in the ratio.
+    The renderer knows where in the neutral picture each px that it draws was taken from, through head, skin, lids and
+    lips: the motion is the way from there.
     """
 
     def __init__(self, neutral: Neutral, landmarks: Float32) -> None:
-        height, width = neutral.picture.shape[:2]
-        self._middle = np.array([width / 2, height / 2], np.float32)
-        places = np.full((height, width, 3), _UNIT, np.float32)
-        places[..., :2] = np.indices((height, width), np.float32)[::-1].transpose(1, 2, 0) - self._middle
-        black = replace(neutral.mouth, colour=np.zeros(3, np.float32))
-        tiles = np.zeros((2, NOISE_TILE_PX, NOISE_TILE_PX, 3), np.float32)
-        super().__init__(replace(neutral, picture=places, mouth=black), Sensor(0.0, 0.0, tiles))
-        shown = np.indices(self._scene.shape[:2], np.float32)[::-1].transpose(1, 2, 0)
-        self._shown = shown + BORDER_PX - self._middle
+        super().__init__(neutral, Sensor(0.0, 0.0, np.zeros((2, NOISE_TILE_PX, NOISE_TILE_PX, 3), np.float32)))
+        self._shown = np.indices(self._scene.shape[:2], np.float32)[::-1].transpose(1, 2, 0) + BORDER_PX
         self._rest = landmarks
         self._displacements: list[npt.NDArray[np.float16]] = []
         self._landmarks: list[Float32] = []
@@ -57,7 +47,7 @@ class MotionProbe(Renderer):
     def displacement(self, instant: Instant) -> Float32:
         """Return (H, W, 2): px by which what is seen at a px has moved, x right and y down."""
         self.draw(instant, np.random.default_rng(0))
-        return np.asarray(self._shown - self._scene[..., :2] * (_UNIT / self._scene[..., 2:]), np.float32)
+        return np.asarray(self._shown - self._trail, np.float32)
 
     def take(self, instant: Instant) -> None:
         """Take in the next picture."""
