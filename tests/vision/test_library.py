@@ -53,4 +53,4 @@ def test_parts_that_do_not_fit_are_refused(library: FlowLibrary) -> None:
         {"fields": np.zeros((2, 2, 4, 5), np.float16)},
     ):
         with pytest.raises(ValueError, match="library"):
-            replace(library, **wrong)  # type: ignore[arg-type]
+            replace(library, **wrong)

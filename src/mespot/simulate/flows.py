@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from mespot.config import Config
 from mespot.core.errors import FaceError
@@ -83,7 +84,8 @@ def draw_library(
     """
     rng = np.random.default_rng(seed)
     drawn = [_face(landmarks, config) for path in faces for landmarks in _shapes(path, rng, config)]
-    fields, steps, intervals, kinds = [], [], [], []
+    fields, steps = list[npt.NDArray[np.float16]](), list[Float32]()
+    intervals, kinds = list[tuple[int, int]](), list[int]()
     fps = config.decode.sampling_fps
     while len(fields) < count:
         kind = Kind.ME if rng.random() < me_share else Kind.MAE
@@ -159,8 +161,8 @@ def _displacement(face: _Face, weights: Float32, config: Config) -> Float32:
     draw_openings(face.eyes, face.mouth, edge_motion(weights), still, still, 0.0, openings)
     moved = np.zeros((side_px, side_px, 2), np.float32)
     moved[box.y : box.y + box.height, box.x : box.x + box.width] = skin + openings[..., :2]
-    soft = cv2.GaussianBlur(moved, (0, 0), _SOFTNESS_PX)
-    flow = np.ascontiguousarray(soft.transpose(2, 0, 1))
+    soft = cv2.GaussianBlur(moved, (0, 0), _SOFTNESS_PX).transpose(2, 0, 1)
+    flow = np.ascontiguousarray(soft, np.float32)
     settings = config.flow
     return face_flow(
         flow,

@@ -105,7 +105,7 @@ class Mouth:
         return cls(x0, columns, sizes, colour, _teeth((xs - centre) / unit, half / unit))
 
 
-def _teeth(across: npt.NDArray[np.float64], half: float) -> Float32:
+def _teeth(across: npt.NDArray[np.floating], half: float) -> Float32:
     """How bright the row of upper teeth is at places across the mouth: gaps between teeth, darker to the corners."""
     gaps = 1 - 0.2 * np.exp(-(((np.abs(across) + _TOOTH / 2) % _TOOTH - _TOOTH / 2) ** 2) / (2 * 0.006**2))
     return np.asarray(gaps * np.clip(1.1 - (across / (0.85 * half)) ** 2, 0, 1), np.float32)

@@ -40,6 +40,8 @@ PACES = (0.75, 1.35)
 """Factors on the duration of a pasted expression."""
 PASTED_ROWS = {MAE: (17, 120), ME: (4, 15)}
 """Sampled rows that a pasted expression may last, by kind: 0.5 s parts them."""
+SHIFT_PX = 2
+"""Px of the network's input that a pasted expression is moved by at most."""
 RELIEF = (0.5, 1.1)
 """Factors on a pasted expression over the face."""
 
@@ -219,7 +221,7 @@ class WindowSampler:
         return replace(
             paste,
             pace=float(np.clip(pace, shortest / (stop - start), max(longest, stop - start) / (stop - start))),
-            shift=tuple(int(by) for by in rng.integers(-2, 3, 2)),
+            shift=(int(rng.integers(-SHIFT_PX, SHIFT_PX + 1)), int(rng.integers(-SHIFT_PX, SHIFT_PX + 1))),
             relief=tuple(float(factor) for factor in rng.uniform(*RELIEF, RELIEF_CELLS**2)),
         )
 
@@ -227,11 +229,10 @@ class WindowSampler:
         """Return the rows of a pasted expression in `_flow`, half-open, and its kind."""
         if paste.sample == LIBRARY:
             assert self.library is not None
-            intervals, kinds = self.library.intervals, self.library.kinds
-        else:
-            intervals, kinds = self.samples[paste.sample].intervals, self.samples[paste.sample].kinds
-        start, stop = intervals[paste.expression]
-        return float(start), float(stop), int(kinds[paste.expression])
+            start, stop = self.library.intervals[paste.expression].tolist()
+            return start, stop, int(self.library.kinds[paste.expression])
+        start, stop = self.samples[paste.sample].intervals[paste.expression].tolist()
+        return start, stop, int(self.samples[paste.sample].kinds[paste.expression])
 
     def _flow(self, paste: Paste) -> npt.NDArray[np.floating]:
         """Return the flow that holds a pasted expression."""
