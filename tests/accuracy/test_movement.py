@@ -26,7 +26,7 @@ def test_actions_move_the_regions_of_their_muscles(actions: str, moved: str, sti
 @pytest.mark.parametrize("actions", [one.name for one in COMBINATIONS])
 def test_every_combination_moves_some_regions_and_not_all(actions: str) -> None:
     moved, means = moved_regions(actions, "both"), region_displacements(actions, "both")
-    assert 0 < len(moved) < len(REGIONS) / 2
+    assert 0 < len(moved) < 2 * len(REGIONS) / 3
     assert REGIONS[int(means.argmax())] in moved
     assert all(
         (name in moved) == (mean >= MOVED_SHARE * means.max()) for name, mean in zip(REGIONS, means, strict=True)
