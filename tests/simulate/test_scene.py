@@ -95,6 +95,20 @@ def test_splits_share_no_combination() -> None:
     assert train
 
 
+def test_what_overlaps_moves_other_muscles_and_makes_no_held_out_combination() -> None:
+    together = 0
+    for seed in range(150):
+        events = scene_of(seed, "train").events
+        for number, one in enumerate(events):
+            for other in events[number + 1 :]:
+                if one.onset <= other.offset and other.onset <= one.offset:
+                    together += 1
+                    numbers = [{number for number, _ in event.combination.strengths} for event in (one, other)]
+                    assert not numbers[0] & numbers[1]
+                    assert "+".join(map(str, sorted(numbers[0] | numbers[1]))) not in HELD_OUT
+    assert together > 20
+
+
 def test_annotations_match_the_true_displacement(face: Face) -> None:
     fields = face[0].fields
     checked = 0

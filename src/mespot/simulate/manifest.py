@@ -18,7 +18,7 @@ from mespot.core.errors import ConfigError
 from mespot.simulate.actions import HELD_OUT, combinations_of
 from mespot.simulate.scene import Event
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the same seed gives other videos."""
 COLUMNS = (
     "video", "subject", "onset", "apex", "offset", "kind", "actions", "side", "intensity_px", "split",

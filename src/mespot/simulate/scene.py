@@ -254,7 +254,8 @@ def _companions(
 ) -> list[Event]:
     """Draw the expressions of other muscles that overlap an MaE, or stand beside it, as in SAMM."""
     found: list[Event] = []
-    if event.kind is not Kind.MAE:
+    # With actions above or below, those of the middle would make combinations that are held out (4+9, 7+10).
+    if event.kind is not Kind.MAE or event.combination.region == "middle":
         return found
     for kind, share in _COMPANIONS.items():
         if rng.random() >= share:
@@ -264,9 +265,15 @@ def _companions(
         start = max(0.0, event.course.start_s + float(rng.uniform(first, 1.0 if kind is Kind.ME else 0.7)) * lasting)
         busy = {one.combination.region for one in (event, *found)} | {"middle"} | _blocked(start, distractions)
         companion = cast.draw(rng, kind, start, busy)
-        if companion is not None and all(_apart(companion, other) for other in earlier):
+        if companion is None or any(_share_muscle(companion, one) for one in (event, *found)):
+            continue
+        if all(_apart(companion, other) for other in earlier):
             found.append(companion)
     return found
+
+
+def _share_muscle(one: Event, other: Event) -> bool:
+    return bool(dict(one.combination.strengths).keys() & dict(other.combination.strengths).keys())
 
 
 def _apart(one: Event, other: Event) -> bool:
