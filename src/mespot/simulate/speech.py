@@ -40,7 +40,7 @@ _NOD_RAD = 0.02
 """Greatest nod of a stressed syllable."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Speech:
     """What a burst of speech moves.
 
