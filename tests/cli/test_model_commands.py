@@ -115,17 +115,50 @@ def test_carriers_of_a_folder_are_written_untouched_and_with_expressions(
     assert all(row.split(",")[5] == "ME" for row in rows)
 
 
-@pytest.mark.parametrize("extra", [["--faces", "a.png"], ["--size", "320x240"], ["--preview"], ["--exact"]])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        ["--faces", "a.png"],
+        ["--size", "320x240"],
+        ["--fps", "25"],
+        ["--minutes", "10"],
+        ["--clip-s", "60"],
+        ["--preview"],
+        ["--exact"],
+    ],
+)
 def test_carriers_take_nothing_that_belongs_to_stills(extra: list[str], tmp_path: Path, capsys: Capture) -> None:
     assert main(["simulate", "--out", str(tmp_path / "out"), "--carriers", "clip.mp4", *extra]) == 2
-    assert "takes no --faces" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"{extra[0]}: is not for --carriers" in error
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("extra", [["--copies", "1"], ["--repeat", "2"]])
+def test_stills_take_nothing_that_belongs_to_carriers(extra: list[str], tmp_path: Path, capsys: Capture) -> None:
+    assert main(["simulate", "--out", str(tmp_path / "out"), *extra]) == 2
+    assert f"{extra[0]}: is for --carriers alone" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_carriers_without_a_video_and_media_without_a_face_name_their_option(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "ann.png").write_bytes(b"a picture")
+    assert main(["simulate", "--out", str(tmp_path / "out"), "--carriers", str(tmp_path)]) == 2
+    assert f"--carriers {tmp_path}: holds no videos" in capsys.readouterr().err
+    assert main(["bench", "accuracy", "--out", str(tmp_path / "out"), "--media", str(tmp_path / "none.mp4")]) == 2
+    assert f"--media {tmp_path / 'none.mp4'}: there is no such file" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_is_no_place_for_a_library(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["flows", str(tmp_path)]) == 2
+    assert "is a folder; name a file" in capsys.readouterr().err
 
 
 def test_faces_that_are_not_there_are_wrong_usage(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "notes.txt").write_text("no face", encoding="ascii")
     assert main(["simulate", "--out", str(tmp_path / "out"), "--faces", str(tmp_path)]) == 2
-    assert "holds no faces" in capsys.readouterr().err
+    assert "holds no pictures or videos" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -9,9 +9,10 @@ import cv2
 import pytest
 from safetensors.numpy import load_file
 
-from mespot.core.errors import ConfigError
+from mespot.core.errors import ConfigError, FaceError
 from mespot.data.dataset import AnnotatedVideo
 from mespot.data.table import load_table
+from mespot.simulate.actions import COMBINATIONS
 from mespot.simulate.corpus import COLUMNS, simulate_corpus
 from mespot.simulate.preview import preview_sheet
 from mespot.vision.decode import VideoReader
@@ -107,6 +108,31 @@ def test_another_seed_makes_other_videos_in_the_same_folder(corpus: Path, tmp_pa
     assert all(mine[name] != theirs[name] for name in mine)
 
 
+def test_what_an_interrupted_remake_leaves_describes_no_other_video(tmp_path: Path) -> None:
+    faces = [tmp_path / "ann.jpg", tmp_path / "bob.jpg"]
+    portrait = FACES[0].read_bytes()
+    for path in faces:
+        path.write_bytes(portrait)
+    out = tmp_path / "out"
+
+    def remake(seed: int) -> None:
+        simulate_corpus(out, faces=faces, minutes=0.8 / 60, seed=seed, size=[(160, 120)], fps=[25], clip_s=0.4)
+
+    remake(5)
+    first = digests(out)
+    faces[1].write_bytes(b"no picture")
+    with pytest.raises(FaceError, match=r"bob\.jpg: cannot be read"):
+        remake(6)
+    assert {path.name for path in out.rglob("*") if path.is_file()} == {
+        "sim_00000.mp4",
+        "sim_00000.json",
+        "sim_00001.mp4",
+    }
+    faces[1].write_bytes(portrait)
+    remake(5)
+    assert digests(out) == first
+
+
 @pytest.mark.parametrize(
     ("changes", "fact"),
     [
@@ -151,6 +177,7 @@ def test_the_exact_motion_lies_beside_the_video_and_changes_it_not(tmp_path: Pat
     assert exact == again
     assert exact["videos/sim_00000.mp4"] == plain["videos/sim_00000.mp4"]
     assert exact.keys() - plain.keys() == {"videos/sim_00000.safetensors"}
+    assert once(tmp_path / "again", False) == plain
     motion = load_file(tmp_path / "exact" / "videos" / "sim_00000.safetensors")
     assert motion["displacement"].shape == (10, 2, 15, 20)
     assert motion["landmarks"].shape == (10, 468, 2)
@@ -171,7 +198,11 @@ def test_the_preview_shows_every_action(tmp_path: Path) -> None:
     assert sheet is not None
     assert sheet.shape[1] % 7 == 0
     tile = sheet.shape[1] // 7
-    assert sheet.shape[0] % tile == 0
+    shown = 1 + len(COMBINATIONS) + 5  # at rest, one-sided, speaking, two stages of a blink, looking aside
+    assert sheet.shape[0] == -(-shown // 7) * tile
+    last = sheet[-tile:, (shown - 1) % 7 * tile :]
+    assert last[:, :tile].std() > 10
+    assert (last[:, tile:] == 255).all()
     neutral = sheet[30:tile, :tile].astype(int)
     smile = sheet[30:tile, 2 * tile : 3 * tile].astype(int)
     assert abs(neutral - smile).mean() > 1

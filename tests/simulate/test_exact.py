@@ -12,7 +12,7 @@ from mespot.simulate.fields import edge_motion
 from mespot.simulate.render import HeadPose, Instant, Neutral, Renderer, Sensor
 
 Face = tuple[Neutral, npt.NDArray[np.float32]]
-SILENT = Sensor(0.0, 0.0, np.zeros((2, 256, 256, 3), np.float32))
+SILENT = Sensor.silent()
 STILL = np.zeros((len(ACTIONS), 2), np.float32)
 
 

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from mespot.config import Config
+from mespot.core.errors import ConfigError
 from mespot.core.expression import Kind
-from mespot.simulate import flows
 from mespot.simulate.actions import HELD_OUT
 from mespot.simulate.flows import draw_combination, draw_library
-from mespot.vision.library import FlowLibrary
+from mespot.simulate.manifest import source_digest
+from mespot.vision.library import FlowLibrary, view_facts
 
 CONFIG = Config().override(["backbone.input_px=32", "backbone.streams=flow"])
 
@@ -21,11 +22,7 @@ def face() -> Path:
 
 @pytest.fixture(scope="module")
 def library() -> FlowLibrary:
-    patch = pytest.MonkeyPatch()
-    patch.setattr(flows, "_SHAPES", 1)
-    made = draw_library([face()], CONFIG, count=40, seed=3, split="train")
-    patch.undo()
-    return made
+    return draw_library([face()], CONFIG, count=40, seed=3, split="train", shapes=2)
 
 
 def test_a_library_has_both_kinds_within_their_durations(library: FlowLibrary) -> None:
@@ -48,11 +45,38 @@ def test_every_expression_moves_the_face_and_comes_back(library: FlowLibrary) ->
         assert start <= size.argmax() < stop
 
 
-def test_the_same_seed_gives_the_same_library(library: FlowLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flows, "_SHAPES", 1)
-    again = draw_library([face()], CONFIG, count=40, seed=3, split="train")
-    np.testing.assert_array_equal(again.fields, library.fields)
-    np.testing.assert_array_equal(again.steps, library.steps)
+def test_the_same_seed_gives_the_same_library(library: FlowLibrary) -> None:
+    again = draw_library([face()], CONFIG, count=40, seed=3, split="train", shapes=2)
+    assert again.facts == library.facts
+    for name in ("fields", "steps", "bounds", "intervals", "kinds"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(library, name))
+
+
+def test_a_library_says_how_it_was_made(library: FlowLibrary) -> None:
+    assert library.facts == {
+        **view_facts(CONFIG),
+        "split": "train",
+        "seed": "3",
+        "faces": source_digest(face()),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "fact"),
+    [
+        ({"faces": []}, "at least one face"),
+        ({"faces": [Path("none.png")]}, r"none\.png: there is no such file"),
+        ({"count": 0}, "at least one expression"),
+        ({"shapes": 0}, "one shape of each face"),
+        ({"split": "test"}, "all or train, not test"),
+        ({"me_share": 1.5}, "0 to 1, not at 1.5"),
+        ({"config": CONFIG.override(["decode.sampling_fps=5"])}, "at least 10 sampled frames"),
+    ],
+)
+def test_senseless_requests_are_refused(changes: dict[str, object], fact: str) -> None:
+    arguments: dict[str, object] = {"faces": [face()], "config": CONFIG, "count": 2, "seed": 0, "split": "all"}
+    with pytest.raises(ConfigError, match=fact):
+        draw_library(**{**arguments, **changes})  # type: ignore[arg-type]
 
 
 def test_training_meets_no_held_out_combination_not_even_by_chance() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -58,3 +59,8 @@ def test_an_unreadable_image_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"no image")
     with pytest.raises(FaceError, match="cannot be read"):
         load_still(path)
+
+
+def test_a_picture_that_no_face_fits_into_is_refused_with_its_size(still_path: Path, plain: Variation) -> None:
+    with pytest.raises(FaceError, match="lost in a picture of 2000 x 96 px"):
+        build_neutral(load_still(still_path), replace(plain, face_px=20.0), (2000, 96))

@@ -86,9 +86,11 @@ def test_blinks_close_faster_than_they_open() -> None:
 
 
 def test_some_lamps_flicker_and_some_do_not(many: list[Nuisance]) -> None:
-    quick = [np.abs(np.diff(one.light[:, 0], n=2)).max() for one in many]
-    assert min(quick) < 1e-3
-    assert max(quick) < 0.15
+    # Half of the frames change thus: neither a drift of the light nor a step does that.
+    quick = np.array([np.median(np.abs(np.diff(one.light[:, 0], n=2))) for one in many])
+    assert 2 <= (quick > 2e-3).sum() <= 20
+    assert (quick < 2e-4).sum() > 30
+    assert quick.max() < 0.08
     assert all(0 <= one.exposure <= 0.7 for one in many)
 
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -7,7 +8,7 @@ import pytest
 from mespot.simulate.actions import ACTIONS, Combination, Side
 from mespot.simulate.fields import edge_motion
 from mespot.simulate.identity import Variation, build_neutral, load_still
-from mespot.simulate.kernels import BORDER_PX, NOISE_TILE_PX
+from mespot.simulate.kernels import BORDER_PX
 from mespot.simulate.occluders import glasses, grow_beard
 from mespot.simulate.render import HeadPose, Instant, Neutral, Renderer, Sensor
 
@@ -46,11 +47,11 @@ def test_a_beard_darkens_the_chin_and_spares_lips_and_eyes(face: Face) -> None:
     np.testing.assert_array_equal(bearded, grow_beard(neutral.picture, placed, 0.6, 1))
 
 
-def test_rims_follow_the_head_and_not_the_skin(still_path: object, plain: Variation) -> None:
+def test_rims_follow_the_head_and_not_the_skin(still_path: Path, plain: Variation) -> None:
     worn = replace(plain, rim=0.04, rim_level=0.0)
-    neutral, _ = build_neutral(load_still(still_path), worn, (320, 260))  # type: ignore[arg-type]
+    neutral, _ = build_neutral(load_still(still_path), worn, (320, 260))
     assert neutral.rims is not None
-    renderer = Renderer(neutral, Sensor(0.0, 0.0, np.zeros((2, NOISE_TILE_PX, NOISE_TILE_PX, 3), np.float32)))
+    renderer = Renderer(neutral, Sensor.silent())
     box = neutral.fields.box
     covered = np.argwhere(neutral.rims == 1) + np.array([box.y - BORDER_PX, box.x - BORDER_PX])
 

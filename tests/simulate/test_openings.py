@@ -64,6 +64,19 @@ def test_a_gaze_shift_moves_the_middle_of_the_eye_only(face: Face) -> None:
     assert np.abs(layer[: int(eye.columns[:, 1].min()) - 1]).max() == 0
 
 
+@pytest.mark.parametrize("hidden", [3, -3])
+def test_an_eye_at_the_edge_is_drawn_as_far_as_it_is_seen(face: Face, hidden: int) -> None:
+    eye = face[0].eyes[0]
+    whole = eye_layer(eye, face, 1.0, (0.0, 0.0))
+    begin, stop = eye.x0, eye.x0 + len(eye.columns)
+    seen = slice(begin + hidden, None) if hidden > 0 else slice(None, stop + hidden)
+    part = np.zeros_like(whole[:, seen], order="C")
+    x0 = -hidden if hidden > 0 else begin
+    draw_eye(eye.columns, x0, eye.tallest, eye.lash_px, 1.0, (0.0, 0.0), STILL, part)
+    assert part.any()
+    np.testing.assert_array_equal(part, whole[:, seen])
+
+
 def test_parting_lips_open_by_the_sum_of_their_motions(face: Face) -> None:
     mouth = face[0].mouth
     middle = int(np.argmax(mouth.columns[:, 2]))

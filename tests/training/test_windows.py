@@ -11,9 +11,11 @@ from mespot.config import BackboneConfig, Config
 from mespot.core.errors import ConfigError
 from mespot.core.signals import Grid
 from mespot.model.candidates import MAE, ME
+from mespot.model.network import Network
 from mespot.training.paste import LIBRARY
+from mespot.training.source import make_source
 from mespot.training.windows import Place, Sample, WindowSampler, augment, collate
-from mespot.vision.library import FlowLibrary
+from mespot.vision.library import FlowLibrary, view_facts
 from mespot.vision.streams import network_input
 
 MakeSample = Callable[..., Sample]
@@ -250,3 +252,16 @@ def test_expressions_of_a_library_are_pasted_as_often_as_asked(sampler: WindowSa
 def test_a_library_of_another_size_is_refused(sampler: WindowSampler, config: Config) -> None:
     with pytest.raises(ConfigError, match="library's flow is 5 px wide"):
         WindowSampler(sampler.samples, config.training, library_of((ME,), 5))
+
+
+@pytest.mark.parametrize("changed", ["decode.sampling_fps=25", "align.crop_px=192", "flow.remove_nose_mean=false"])
+def test_a_library_of_another_view_of_the_face_is_refused(sampler: WindowSampler, config: Config, changed: str) -> None:
+    side = sampler.samples[0].streams.flow.shape[-1]
+    library, network = library_of((ME,), side), Network(config)
+    same = replace(library, facts=view_facts(config))
+    for allowed in (library, same):
+        make_source(sampler.samples, config, network, allowed)
+    other = replace(library, facts=view_facts(config.override([changed])))
+    name = changed.split(".")[1].split("=")[0]
+    with pytest.raises(ConfigError, match=f"the library of flows was made with {name} = "):
+        make_source(sampler.samples, config, network, other)

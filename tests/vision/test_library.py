@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from mespot.core.errors import ConfigError
 from mespot.vision.library import FlowLibrary
@@ -17,6 +18,7 @@ def library() -> FlowLibrary:
         bounds=np.array([0, 3, 5]),
         intervals=np.array([[0, 3], [0, 2]]),
         kinds=np.array([1, 2]),
+        facts={"split": "train", "sampling_fps": "30.0"},
     )
 
 
@@ -31,9 +33,17 @@ def test_a_library_is_read_as_it_was_written(library: FlowLibrary, tmp_path: Pat
     path = tmp_path / "new" / "library.safetensors"
     library.save(path)
     again = FlowLibrary.load(path)
-    for name in FlowLibrary.__slots__:
+    assert again.facts == library.facts
+    for name in ("fields", "steps", "bounds", "intervals", "kinds"):
         np.testing.assert_array_equal(getattr(again, name), getattr(library, name))
     assert [file.name for file in path.parent.iterdir()] == ["library.safetensors"]
+
+
+def test_a_library_that_states_nothing_is_read(library: FlowLibrary, tmp_path: Path) -> None:
+    path = tmp_path / "library.safetensors"
+    arrays = {name: getattr(library, name) for name in ("fields", "steps", "bounds", "intervals", "kinds")}
+    save_file(arrays, path)
+    assert FlowLibrary.load(path).facts == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"no library at all"])
@@ -50,6 +60,10 @@ def test_parts_that_do_not_fit_are_refused(library: FlowLibrary) -> None:
         {"bounds": np.array([0, 3, 4])},
         {"bounds": np.array([0, 0, 5])},
         {"intervals": np.array([[0, 4], [0, 2]])},
+        {"intervals": np.array([[1, 1], [0, 2]])},
+        {"intervals": np.array([[0, 3], [2, 1]])},
+        {"kinds": np.array([0, 2])},
+        {"kinds": np.array([1, 3])},
         {"fields": np.zeros((2, 2, 4, 5), np.float16)},
     ):
         with pytest.raises(ValueError, match="library"):

@@ -72,7 +72,7 @@ def accuracy(
             ),
             parts=only or tuple(PARTS),
             workers=workers,
-            media=face_files(media) if media else (),
+            media=face_files(media, "media") if media else (),
             marks=marks or (),
             on_progress=on_progress,
         )

@@ -17,7 +17,8 @@ def flows(
         list[Path] | None,
         typer.Option(
             metavar="PATH",
-            help="A picture or a neutral clip, or a folder of them; may be repeated. Else the bundled ones.",
+            help="A picture or a neutral clip, or a folder of them; may be repeated. "
+            "Else the bundled portrait that no test uses.",
         ),
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="How many expressions.")] = 2500,
@@ -31,6 +32,8 @@ def flows(
     """Draw expressions straight in crop space, for the network of a configuration: a thousand take seconds."""
     if split not in ("all", "train"):
         raise typer.BadParameter("is all or train.", param_hint="--split")
+    if out.is_dir():
+        raise typer.BadParameter("is a folder; name a file.", param_hint="FILE.safetensors")
     from importlib import resources
 
     from mespot.cli.simulate import face_files
@@ -38,7 +41,7 @@ def flows(
     from mespot.simulate.flows import draw_library
 
     settings = configured(config, assignments)(Config())
-    with resources.as_file(resources.files("mespot.assets") / "faces") as bundled:
+    with resources.as_file(resources.files("mespot.assets") / "faces" / "astronaut.jpg") as bundled:
         library = draw_library(face_files(faces or [bundled]), settings, count=count, seed=seed, split=split)
     library.save(out)
     say(f"library: {out} ({len(library)} expressions)")

@@ -16,9 +16,13 @@ from mespot.core.errors import ConfigError
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 PREVIEW = Path("mespot-preview.png")
 """The sheet of actions where no folder is named."""
+OF_STILLS: tuple[str, ...] = ("faces", "minutes", "clip_s", "size", "fps", "exact", "preview")
+OF_CARRIERS: tuple[str, ...] = ("copies", "repeat")
+"""Options that say nothing about the other kind of corpus."""
 
 
 def simulate(
+    ctx: typer.Context,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where the videos and their table go; needed but for --preview alone."),
@@ -47,7 +51,7 @@ def simulate(
         str, typer.Option(help="Actions to show: train and test have none in common, all has every one.")
     ] = "all",
     per_minute: Annotated[
-        float, typer.Option(min=0, max=30, help="Expressions per minute, on average; 0 for none.")
+        float, typer.Option(min=0, max=30, help="Expressions per minute, on average, about 20 at most; 0 for none.")
     ] = 9.0,
     me_share: Annotated[float, typer.Option(min=0, max=1, help="Share of micro-expressions among them.")] = 0.55,
     apart_from: Annotated[
@@ -79,15 +83,13 @@ def simulate(
         raise typer.BadParameter("is all, train or test.", param_hint="--split")
     if out is None and not preview:
         raise typer.BadParameter("name a folder for the videos.", param_hint="--out")
-    if carriers and (faces or size or fps or exact or preview):
-        raise typer.BadParameter("takes no --faces, --size, --fps, --exact or --preview.", param_hint="--carriers")
+    _refuse_ignored(ctx, bool(carriers))
     choice = {"split": split, "per_minute": per_minute, "me_share": me_share, "apart_from": apart_from or ()}
     making = {"seed": seed, "workers": workers, **choice}
     if carriers:
         assert out is not None  # --preview, which needs no folder, was refused
-        _inject(
-            out, {"clips": _files("carriers", carriers, VIDEO_SUFFIXES), "copies": copies, "repeat": repeat, **making}
-        )
+        clips = _files("carriers", "videos", carriers, VIDEO_SUFFIXES)
+        _inject(out, {"clips": clips, "copies": copies, "repeat": repeat, **making})
         return
     length = {"minutes": minutes, "clip_s": clip_s, "exact": exact}
     shown = {"size": picture_sizes(size or ()), "fps": fps}
@@ -101,6 +103,15 @@ def simulate(
             from mespot.simulate.preview import preview_sheet
 
             say(f"preview: {preview_sheet(sources, PREVIEW if out is None else out / 'preview.png')}")
+
+
+def _refuse_ignored(ctx: typer.Context, carriers: bool) -> None:
+    """Refuse an option that says nothing about what is asked for, for it would be ignored."""
+    fact = "is not for --carriers" if carriers else "is for --carriers alone"
+    for name in OF_STILLS if carriers else OF_CARRIERS:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"{fact}; leave it out.", param_hint=f"--{name.replace('_', '-')}")
 
 
 def _simulate(out: Path, choices: dict[str, Any]) -> None:
@@ -142,18 +153,20 @@ def picture_sizes(texts: Sequence[str]) -> list[tuple[int, int]]:
     return sizes
 
 
-def face_files(paths: list[Path]) -> list[Path]:
+def face_files(paths: list[Path], option: str = "faces") -> list[Path]:
     """Return the faces that are meant: files themselves, and of a folder every picture and video, by name.
+
+    ``option`` is the one that gave them, for messages.
 
     Raises
     ------
     ConfigError
         A file is missing, or there is no face among them.
     """
-    return _files("faces", paths, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+    return _files(option, "pictures or videos", paths, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
 
 
-def _files(option: str, paths: Sequence[Path], suffixes: Set[str]) -> list[Path]:
+def _files(option: str, what: str, paths: Sequence[Path], suffixes: Set[str]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -163,5 +176,5 @@ def _files(option: str, paths: Sequence[Path], suffixes: Set[str]) -> list[Path]
     if missing := [path for path in files if not path.is_file()]:
         raise ConfigError(f"--{option} {missing[0]}: there is no such file; name a file or a folder of them.")
     if not files:
-        raise ConfigError(f"--{option} {paths[0]}: holds no {option}; name a folder with pictures or videos.")
+        raise ConfigError(f"--{option} {paths[0]}: holds no {what}; name a folder that has some.")
     return files

@@ -119,18 +119,18 @@ _TABLE = (
     Action(1, "inner brow raiser", "frontalis, pars medialis", (
         Pull(336, -0.08, 1.0, 0.10, 0.10), Pull(285, -0.05, 0.95, 0.09, 0.07), Pull(296, 0.0, 0.55, 0.09, 0.09),
         Pull(337, 0.0, 0.45, 0.14, 0.13), Pull(9, 0.0, 0.45, 0.07, 0.09), Pull(386, 0.0, 0.05, 0.12, 0.045),
-        Pull(374, 0.0, 0.0, 0.12, 0.05),  # the eyeball stays
+        Pull(374, 0.0, 0.0, 0.12, 0.05),  # the lower lid is held; the upper one moves a little
     )),
     Action(2, "outer brow raiser", "frontalis, pars lateralis", (
         Pull(334, 0.0, 0.85, 0.10, 0.09), Pull(293, 0.05, 1.0, 0.09, 0.09), Pull(300, 0.05, 0.85, 0.08, 0.08),
         Pull(333, 0.0, 0.4, 0.14, 0.12), Pull(296, 0.0, 0.3, 0.08, 0.09), Pull(386, 0.0, 0.05, 0.12, 0.045),
-        Pull(374, 0.0, 0.0, 0.12, 0.05),  # the eyeball stays
+        Pull(374, 0.0, 0.0, 0.12, 0.05),  # the lower lid is held; the upper one moves a little
     )),
     Action(4, "brow lowerer", "depressor glabellae, depressor supercilii, corrugator supercilii", (
         Pull(285, -0.55, -0.8, 0.08, 0.08), Pull(336, -0.5, -0.85, 0.08, 0.09), Pull(295, -0.4, -0.6, 0.08, 0.07),
         Pull(296, -0.35, -0.6, 0.08, 0.09), Pull(334, -0.15, -0.3, 0.09, 0.09), Pull(9, 0.0, -0.7, 0.06, 0.08),
         Pull(337, -0.15, -0.35, 0.13, 0.11), Pull(386, 0.0, -0.05, 0.11, 0.04),
-        Pull(374, 0.0, 0.0, 0.12, 0.05),  # the eyeball stays
+        Pull(374, 0.0, 0.0, 0.12, 0.05),  # the lower lid is held; the upper one moves a little
     )),
     Action(5, "upper lid raiser", "levator palpebrae superioris", upper_lid=1.0, limit_px=3.5),
     Action(6, "cheek raiser", "orbicularis oculi, pars orbitalis", (
@@ -195,6 +195,8 @@ _TABLE = (
 
 ACTIONS: dict[int, Action] = {action.number: action for action in _TABLE}
 """The action units by their number."""
+ROWS: dict[int, int] = {number: row for row, number in enumerate(ACTIONS)}
+"""Row of each action in arrays of strengths, by its number."""
 
 COMBINATIONS: tuple[Combination, ...] = (
     Combination(((4, 1.0),), "upper", me=4.0, mae=2.0, one_sided=0.1),

@@ -13,19 +13,9 @@ import numpy.typing as npt
 from mespot.config import Config
 from mespot.core.errors import ConfigError, FaceError, VideoError
 from mespot.core.signals import FaceTrack, Float32
-from mespot.simulate.fields import (
-    FACE_OVAL,
-    LEFT_EYE_LOWER,
-    LEFT_EYE_UPPER,
-    RIGHT_EYE_LOWER,
-    RIGHT_EYE_UPPER,
-    Box,
-    FaceFields,
-    Frame,
-    edge_motion,
-)
-from mespot.simulate.kernels import BORDER_PX, NOISE_TILE_PX
-from mespot.simulate.openings import Eye, Mouth
+from mespot.simulate.fields import FACE_OVAL, Box, FaceFields, Frame, edge_motion
+from mespot.simulate.kernels import BORDER_PX
+from mespot.simulate.openings import Mouth, eyes_of, mouth_colour
 from mespot.simulate.render import Instant, Neutral, Renderer, Sensor
 from mespot.simulate.scene import Cast, Event
 from mespot.vision.align import smooth
@@ -48,7 +38,7 @@ _MEAN_EVENT_S = 1.2
 _LEAST_PAUSE_S = 0.5
 _ATTEMPTS = 60
 """How often a place is sought in a clip so short that none was found in passing."""
-_NO_NOISE = Sensor(0.0, 0.0, np.zeros((2, NOISE_TILE_PX, NOISE_TILE_PX, 3), np.float32))
+_NO_NOISE = Sensor.silent()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -253,21 +243,14 @@ class Injection:
         cut = wide[box.y : box.y + box.height + 2 * border, box.x : box.x + box.width + 2 * border]
         local = landmarks - np.array([box.x - border, box.y - border], np.float32)
         inner = Box(border, border, box.width, box.height)
-        eyes = (
-            Eye.of(local, inner, LEFT_EYE_UPPER, LEFT_EYE_LOWER),
-            Eye.of(local, inner, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER),
-        )
-        rows = np.clip(local[:, 1].astype(int), 0, cut.shape[0] - 1)
-        columns = np.clip(local[:, 0].astype(int), 0, cut.shape[1] - 1)
-        dark = np.float32(np.median(cut[rows, columns])) * np.array([0.22, 0.11, 0.10], np.float32)
         return Neutral(
             picture=np.asarray(cut, np.float32),
             depth=np.zeros(cut.shape[:2], np.float32),
             head=np.ones(cut.shape[:2], np.float32),
             centre=(cut.shape[1] / 2, cut.shape[0] / 2),
             fields=self._carried(landmarks, box, inner),
-            eyes=eyes,
-            mouth=Mouth.of(local, inner, dark),
+            eyes=eyes_of(local, inner),
+            mouth=Mouth.of(local, inner, mouth_colour(cut, local)),
         )
 
     def _carried(self, landmarks: Float32, box: Box, inner: Box) -> FaceFields:

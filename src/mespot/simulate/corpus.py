@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mespot.core.errors import ConfigError
+from mespot.core.errors import ConfigError, FaceError
 from mespot.simulate.exact import MotionProbe
 from mespot.simulate.identity import build_neutral, load_still
 from mespot.simulate.manifest import (
@@ -112,7 +112,8 @@ def simulate_corpus(
     split : str
         ``train`` and ``test`` show disjoint combinations of actions, ``all`` shows every one.
     per_minute : float
-        Expressions per minute, on average; 0 shows all but expressions.
+        Expressions per minute, on average; 0 shows all but expressions. A minute has about 20 at most, and one video
+        in 25 has none.
     me_share : float
         Share of ME among the expressions, 0 to 1.
     exact : bool
@@ -195,7 +196,11 @@ def draw_job(job: Job) -> tuple[Scene, np.random.Generator]:
 def simulate_video(job: Job) -> None:
     """Make one video with its sidecar."""
     scene, rng = draw_job(job)
-    neutral, landmarks = build_neutral(load_still(job.source), scene.variation, scene.size)
+    still = load_still(job.source)
+    try:
+        neutral, landmarks = build_neutral(still, scene.variation, scene.size)
+    except FaceError as error:
+        raise FaceError(f"{job.source}: {error}") from error
     renderer = Renderer(neutral, scene.sensor)
     probe = MotionProbe(neutral, landmarks) if job.exact else None
     width, height = scene.size
@@ -204,7 +209,9 @@ def simulate_video(job: Job) -> None:
             video.write(renderer.draw(instant, rng))
             if probe is not None:
                 probe.take(instant)
-    if probe is not None:
+    if probe is None:
+        job.motion.unlink(missing_ok=True)  # of a video that was here before
+    else:
         probe.save(job.motion)
     face_px = float(np.hypot(*(landmarks[454] - landmarks[234])))
     write_json(job.sidecar, job.record(scene.events, _facts(job, scene, face_px)))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mespot.core.signals import Float32
-from mespot.simulate.actions import ACTIONS
+from mespot.simulate.actions import ROWS
 from mespot.simulate.fields import CROP_EYE_PX, Box, Frame
 
 Points = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ _BROWS = (105, 66, 107, 9, 336, 296, 334)
 _FOREHEAD = (104, 69, 108, 151, 337, 299, 333)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Creases:
     """The creases of one face.
 
@@ -68,8 +68,7 @@ class Creases:
 
     def weights(self, skin: Float32) -> Float32:
         """Depth (2 K,) in 0..1 of every crease under the actions' strengths (A, 2), px of the picture."""
-        order = list(ACTIONS)
-        strengths = np.array([sum(share * skin[order.index(n)] for n, share in causes.items()) for causes in _CAUSES])
+        strengths = np.array([sum(share * skin[ROWS[n]] for n, share in causes.items()) for causes in _CAUSES])
         at_224 = np.maximum(strengths, 0.0) * (CROP_EYE_PX / self.eye_px)
         return np.asarray(1 - np.exp(-at_224 / _DEPTH_PX), np.float32).reshape(-1)
 

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from mespot.core.atomic import whole_file
 from mespot.core.signals import Float32
-from mespot.simulate.kernels import BORDER_PX, NOISE_TILE_PX
+from mespot.simulate.kernels import BORDER_PX
 from mespot.simulate.render import Instant, Neutral, Renderer, Sensor
 
 SPACING_PX = 8
@@ -34,11 +34,12 @@ class MotionProbe(Renderer):
     Notes
     -----
     The renderer knows where in the neutral picture each px that it draws was taken from, through head, skin, lids and
-    lips: the motion is the way from there.
+    lips: the motion is the way from there. It is that of the end of the exposure: a blurred picture shows the mean over
+    the exposure before.
     """
 
     def __init__(self, neutral: Neutral, landmarks: Float32) -> None:
-        super().__init__(neutral, Sensor(0.0, 0.0, np.zeros((2, NOISE_TILE_PX, NOISE_TILE_PX, 3), np.float32)))
+        super().__init__(neutral, Sensor.silent())
         self._shown = np.indices(self._scene.shape[:2], np.float32)[::-1].transpose(1, 2, 0) + BORDER_PX
         self._rest = landmarks
         self._displacements: list[npt.NDArray[np.float16]] = []
@@ -59,7 +60,7 @@ class MotionProbe(Renderer):
         """Write the motion of all pictures taken.
 
         The safetensors file holds ``displacement`` (T, 2, h, w) float16, px at every `SPACING_PX` px of the shown
-        picture; ``landmarks`` (T, 468, 2) float32, px; ``spacing_px`` (1,) int64.
+        picture (0.016 px coarse above 16 px); ``landmarks`` (T, 468, 2) float32, px; ``spacing_px`` (1,) int64.
         """
         tensors: dict[str, npt.NDArray[Any]] = {
             "displacement": np.stack(self._displacements),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mespot.core.signals import Float32
-from mespot.simulate.actions import ACTIONS, MIRROR, Action, Combination, Side
+from mespot.simulate.actions import ACTIONS, MIRROR, ROWS, Action, Combination, Side
 
 RIGHT_EYE_UPPER = (33, 246, 161, 160, 159, 158, 157, 173, 133)
 RIGHT_EYE_LOWER = (33, 7, 163, 144, 145, 153, 154, 155, 133)
@@ -176,10 +176,9 @@ class FaceFields:
         ``asymmetry`` is that of this expression, right relative to left, on top of the face's own.
         """
         weights = np.zeros((len(ACTIONS), 2), np.float32)
-        order = list(ACTIONS)
         sides = {Side.BOTH: (1, self.asymmetry * asymmetry), Side.LEFT: (1, 0), Side.RIGHT: (0, 1)}[side]
         for number, strength in combination.strengths:
-            weights[order.index(number)] = np.array(sides) * strength
+            weights[ROWS[number]] = np.array(sides) * strength
         scale = intensity_px * self.eye_px / CROP_EYE_PX / self.greatest(weights)
         return np.asarray(weights * scale, np.float32)
 

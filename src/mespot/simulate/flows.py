@@ -16,38 +16,34 @@ import numpy as np
 import numpy.typing as npt
 
 from mespot.config import Config
-from mespot.core.errors import FaceError
+from mespot.core.errors import ConfigError, FaceError
 from mespot.core.expression import Kind
 from mespot.core.signals import Float32
 from mespot.simulate.actions import ACTIONS, HELD_OUT, Combination, Side, combinations_of, frequency
-from mespot.simulate.fields import (
-    LEFT_EYE_LOWER,
-    LEFT_EYE_UPPER,
-    RIGHT_EYE_LOWER,
-    RIGHT_EYE_UPPER,
-    FaceFields,
-    edge_motion,
-)
+from mespot.simulate.fields import FaceFields, edge_motion
 from mespot.simulate.identity import find_mesh, load_still
-from mespot.simulate.openings import Eye, Mouth, draw_openings
+from mespot.simulate.manifest import source_digest
+from mespot.simulate.openings import Eye, Mouth, draw_openings, eyes_of
 from mespot.simulate.timing import draw_course, draw_intensity
 from mespot.vision.align import eye_corners
-from mespot.vision.library import FlowLibrary
+from mespot.vision.library import FlowLibrary, view_facts
 from mespot.vision.regions import face_flow, region_spans
 
 FREE_SHARE = 0.4
 """Share of the expressions whose actions are put together by chance, not taken from the table."""
 _SHAPES = 6
-"""Faces that are made of each still, with other proportions."""
 _PROPORTION = 0.05
 """Standard deviation of the stretch of a face across and down."""
 _SOFTNESS_PX = 4.0
 """Flow is smoother than the motion it measures: standard deviation, px of the crop."""
+_WEAKER_SIDE = 0.7
+"""Least strength of one side of the face relative to the other, in two-sided expressions."""
 _ME_SHARE = 0.6
 _LEAD_S = 0.15
+_LEAST_FPS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Face:
     """A face in the crop with the fields of its actions."""
 
@@ -58,7 +54,14 @@ class _Face:
 
 
 def draw_library(
-    faces: Sequence[Path], config: Config, *, count: int, seed: int, split: str, me_share: float = _ME_SHARE
+    faces: Sequence[Path],
+    config: Config,
+    *,
+    count: int,
+    seed: int,
+    split: str,
+    me_share: float = _ME_SHARE,
+    shapes: int = _SHAPES,
 ) -> FlowLibrary:
     """Draw expressions as flow.
 
@@ -69,46 +72,93 @@ def draw_library(
     config : Config
         What the network sees: sections ``align``, ``flow`` and ``backbone``, and ``decode.sampling_fps``.
     count : int
-        How many.
+        How many; the faces have equally many each, one face after the other.
     seed : int
         The same seed gives the same library.
     split : str
         ``train`` leaves out `HELD_OUT` combinations, also among those put together by chance; ``all`` has every one.
     me_share : float
         Share of ME.
+    shapes : int
+        Faces that are made of each of ``faces``, with other proportions.
 
     Raises
     ------
+    ConfigError
+        No face, no split, or a number or rate that is out of range.
     FaceError
         A file of ``faces`` that cannot be read or shows no face.
     """
+    _check(faces, config, count, split, me_share, shapes)
     rng = np.random.default_rng(seed)
-    drawn = [_face(landmarks, config) for path in faces for landmarks in _shapes(path, rng, config)]
+    landmarks = [points for path in faces for points in _shapes(path, shapes, rng, config)]
+    shares = np.bincount(np.arange(count) * len(landmarks) // count, minlength=len(landmarks))
     fields, steps = list[npt.NDArray[np.float16]](), list[Float32]()
     intervals, kinds = list[tuple[int, int]](), list[int]()
-    fps = config.decode.sampling_fps
-    while len(fields) < count:
-        kind = Kind.ME if rng.random() < me_share else Kind.MAE
-        combination = draw_combination(rng, kind, split)
+    for number in np.flatnonzero(shares):
+        face = _face(landmarks[number], config)  # one at a time: the fields of its actions take much memory
+        for _ in range(shares[number]):
+            kind = Kind.ME if rng.random() < me_share else Kind.MAE
+            course, interval = _draw_steps(rng, kind, config.decode.sampling_fps)
+            fields.append(_draw_field(rng, face, draw_combination(rng, kind, split), kind, config))
+            steps.append(course)
+            intervals.append(interval)
+            kinds.append(1 if kind is Kind.MAE else 2)
+    return FlowLibrary(
+        np.stack(fields),
+        np.concatenate(steps),
+        np.concatenate([[0], np.cumsum([len(course) for course in steps])]),
+        np.array(intervals, np.int64),
+        np.array(kinds, np.int64),
+        {
+            **view_facts(config),
+            "split": split,
+            "seed": str(seed),
+            "faces": " ".join(source_digest(path) for path in faces),
+        },
+    )
+
+
+def _check(faces: Sequence[Path], config: Config, count: int, split: str, me_share: float, shapes: int) -> None:
+    if not faces:
+        raise ConfigError("a library of flows needs at least one face; name a still or a clip.")
+    for path in faces:
+        if not path.is_file():
+            raise ConfigError(f"{path}: there is no such file; name stills or clips that exist.")
+    if count < 1 or shapes < 1:
+        raise ConfigError("a library has at least one expression and one shape of each face; correct the number.")
+    if split not in ("all", "train"):
+        raise ConfigError(f"the split of a library is all or train, not {split}; choose one of them.")
+    if not 0 <= me_share <= 1:
+        raise ConfigError(f"the share of ME lies in 0 to 1, not at {me_share:g}; correct it.")
+    if config.decode.sampling_fps < _LEAST_FPS:
+        raise ConfigError(
+            f"decode.sampling_fps = {config.decode.sampling_fps:g}: is too few for an ME; a library needs at least "
+            f"{_LEAST_FPS:g} sampled frames per second."
+        )
+
+
+def _draw_steps(rng: np.random.Generator, kind: Kind, fps: float) -> tuple[Float32, tuple[int, int]]:
+    """Draw a course: its change per sampled frame, and the rows of the expression among them."""
+    while True:
         course = draw_course(rng, kind, _LEAD_S, fps)
         rows = round((course.stop_s + _LEAD_S) * fps)
         marks = course.annotation(fps, rows)
-        if marks is None:
-            continue
-        one_sided = rng.random() < max(combination.one_sided, 0.1)
-        side = (Side.LEFT, Side.RIGHT)[int(rng.integers(2))] if one_sided else Side.BOTH
-        face = drawn[int(rng.integers(len(drawn)))]
-        intensity = draw_intensity(rng, kind, combination.limit_px())
-        weights = face.fields.weights(combination, side, intensity)
-        weights *= rng.uniform(0.7, 1.0, (1, 2)).astype(np.float32)
-        fields.append(_displacement(face, weights, config).astype(np.float16))
-        steps.append(np.diff(course.strength(np.arange(rows) / fps), prepend=0.0).astype(np.float32))
-        intervals.append((marks[0], marks[2] + 1))
-        kinds.append(1 if kind is Kind.MAE else 2)
-    bounds = np.concatenate([[0], np.cumsum([len(course) for course in steps])])
-    return FlowLibrary(
-        np.stack(fields), np.concatenate(steps), bounds, np.array(intervals, np.int64), np.array(kinds, np.int64)
-    )
+        if marks is not None:
+            strength = course.strength(np.arange(rows) / fps)
+            return np.diff(strength, prepend=0.0).astype(np.float32), (marks[0], marks[2] + 1)
+
+
+def _draw_field(
+    rng: np.random.Generator, face: _Face, combination: Combination, kind: Kind, config: Config
+) -> npt.NDArray[np.float16]:
+    """Draw side and size of an expression; return its displacement at the apex."""
+    one_sided = rng.random() < max(combination.one_sided, 0.1)
+    side = (Side.LEFT, Side.RIGHT)[int(rng.integers(2))] if one_sided else Side.BOTH
+    intensity = draw_intensity(rng, kind, combination.limit_px())
+    asymmetry = _WEAKER_SIDE ** float(rng.uniform(-1.0, 1.0))
+    weights = face.fields.weights(combination, side, intensity, asymmetry)
+    return _displacement(face, weights, config).astype(np.float16)
 
 
 def draw_combination(rng: np.random.Generator, kind: Kind, split: str) -> Combination:
@@ -125,7 +175,7 @@ def draw_combination(rng: np.random.Generator, kind: Kind, split: str) -> Combin
             return drawn
 
 
-def _shapes(path: Path, rng: np.random.Generator, config: Config) -> list[Float32]:
+def _shapes(path: Path, shapes: int, rng: np.random.Generator, config: Config) -> list[Float32]:
     """Landmarks of a still in the crop, as they are and with other proportions."""
     mesh = find_mesh(load_still(path))
     if mesh is None:
@@ -136,7 +186,7 @@ def _shapes(path: Path, rng: np.random.Generator, config: Config) -> list[Float3
     matrix = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
     points = (mesh[:, :2] - right) @ matrix.T + corners[0]
     middle = corners.mean(axis=0)
-    stretches = 1 + rng.normal(0, _PROPORTION, (_SHAPES, 2))
+    stretches = 1 + rng.normal(0, _PROPORTION, (shapes, 2))
     stretches[0] = 1.0
     return [((points - middle) * stretch + middle).astype(np.float32) for stretch in stretches]
 
@@ -145,11 +195,7 @@ def _face(landmarks: Float32, config: Config) -> _Face:
     side_px = config.align.crop_px
     fields = FaceFields.of(landmarks, (side_px, side_px))
     box = fields.box
-    eyes = (
-        Eye.of(landmarks, box, LEFT_EYE_UPPER, LEFT_EYE_LOWER),
-        Eye.of(landmarks, box, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER),
-    )
-    return _Face(landmarks, fields, eyes, Mouth.of(landmarks, box, np.zeros(3, np.float32)))
+    return _Face(landmarks, fields, eyes_of(landmarks, box), Mouth.of(landmarks, box, np.zeros(3, np.float32)))
 
 
 def _displacement(face: _Face, weights: Float32, config: Config) -> Float32:

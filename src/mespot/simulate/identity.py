@@ -15,18 +15,10 @@ from mespot.config import FaceConfig
 from mespot.core.errors import FaceError
 from mespot.core.signals import Float32
 from mespot.simulate.creases import Creases
-from mespot.simulate.fields import (
-    FACE_OVAL,
-    LEFT_EYE_LOWER,
-    LEFT_EYE_UPPER,
-    RIGHT_EYE_LOWER,
-    RIGHT_EYE_UPPER,
-    FaceFields,
-    Frame,
-)
+from mespot.simulate.fields import FACE_OVAL, FaceFields, Frame
 from mespot.simulate.kernels import BORDER_PX
 from mespot.simulate.occluders import glasses, grow_beard
-from mespot.simulate.openings import Eye, Mouth
+from mespot.simulate.openings import Mouth, eyes_of, mouth_colour
 from mespot.simulate.render import Neutral
 from mespot.vision.faces import FaceDetector, RgbImage
 from mespot.vision.landmarks import LandmarkNet, Roi
@@ -209,7 +201,9 @@ def build_neutral(still: RgbImage, variation: Variation, size: tuple[int, int]) 
         canvas = _place(still, mesh, plain, size)
         placed = find_mesh(np.asarray(canvas, np.uint8))
     if placed is None:
-        raise FaceError("the face of a simulated identity was lost when it was placed; choose a larger picture size.")
+        raise FaceError(
+            f"the face of a simulated identity was lost in a picture of {size[0]} x {size[1]} px; choose a larger size."
+        )
     return _prepare(_tone(canvas, placed[:, :2], variation), placed, variation), placed[:, :2] - BORDER_PX
 
 
@@ -286,18 +280,9 @@ def _prepare(picture: Float32, mesh: Float32, variation: Variation) -> Neutral:
     fields = FaceFields.of(landmarks, (width, height), variation.asymmetry)
     eye_px = fields.eye_px
     depth, head, centre = _head(mesh, (width, height), eye_px)
-    skin = picture[
-        np.clip(landmarks[:, 1].astype(int), 0, height - 1), np.clip(landmarks[:, 0].astype(int), 0, width - 1)
-    ]
-    level = float(np.median(skin))
-    dark = np.array([0.22, 0.11, 0.10], np.float32) * np.float32(level)
-    box = fields.box
-    eyes = (
-        Eye.of(landmarks, box, LEFT_EYE_UPPER, LEFT_EYE_LOWER),
-        Eye.of(landmarks, box, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER),
-    )
+    box, eyes = fields.box, eyes_of(landmarks, fields.box)
     rims = glasses(landmarks, box, variation.rim) if variation.rim > 0 else None
-    mouth, creases = Mouth.of(landmarks, box, dark), Creases.of(landmarks, box)
+    mouth, creases = Mouth.of(landmarks, box, mouth_colour(picture, landmarks)), Creases.of(landmarks, box)
     return Neutral(picture, depth, head, centre, fields, eyes, mouth, creases, rims, variation.rim_level)
 
 

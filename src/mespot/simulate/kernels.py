@@ -80,7 +80,7 @@ def _lookup(values, x, y, channel):  # type: ignore[no-untyped-def]
 
 @compiled
 def _interpolate(spline, px, py, colour):  # type: ignore[no-untyped-def]
-    """Write the picture's value at a position to ``colour`` (4,)."""
+    """Write the picture's value at a position to ``colour`` (3,)."""
     px = min(max(px, np.float32(1)), np.float32(spline.shape[1] - 3))
     py = min(max(py, np.float32(1)), np.float32(spline.shape[0] - 3))
     x0, y0 = np.int32(px), np.int32(py)
@@ -98,14 +98,14 @@ def _interpolate(spline, px, py, colour):  # type: ignore[no-untyped-def]
 
 @compiled
 def add_creases(maps, weights, out):  # type: ignore[no-untyped-def]
-    """Write the weighted sum of the maps (K, h, w) to ``out`` (h, w)."""
+    """Write the weighted sum of the maps (K, h, w, 1) to ``out`` (h, w, 1)."""
     out[:] = 0
     for row in range(maps.shape[0]):
         weight = weights[row]
         if weight > 0:
             for y in range(out.shape[0]):
                 for x in range(out.shape[1]):
-                    out[y, x] += weight * maps[row, y, x, 0]
+                    out[y, x, 0] += weight * maps[row, y, x, 0]
 
 
 @compiled

@@ -147,9 +147,17 @@ def write_corpus(
         Processes.
     on_progress : callable, optional
         Called with the number of finished and of all videos.
+
+    Notes
+    -----
+    Where videos are to be made, table, manifest and their old sidecars go first: what an interruption leaves never
+    describes other videos.
     """
     (out / "videos").mkdir(parents=True, exist_ok=True)
     waiting = [job for job in jobs if not job.finished()]
+    if waiting:
+        for stale in (out / "annotations.csv", out / "manifest.json", *(job.sidecar for job in waiting)):
+            stale.unlink(missing_ok=True)
     done = len(jobs) - len(waiting)
     for _ in _run(waiting, make, workers):
         done += 1
@@ -168,7 +176,7 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def check_disjoint(manifests: Sequence[Path]) -> None:
-    """Make sure that corpora of different splits are apart.
+    """Make sure that corpora of different splits that were made before are apart; `check_apart` is for a new one.
 
     Raises
     ------

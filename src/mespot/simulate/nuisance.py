@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mespot.simulate.actions import ACTIONS
+from mespot.simulate.actions import ACTIONS, ROWS
 from mespot.simulate.fields import CROP_EYE_PX
 from mespot.simulate.speech import articulate
 from mespot.simulate.timing import TimeCourse, minimum_jerk
@@ -24,8 +24,6 @@ _LID = 0.75
 """Travel of the upper lid relative to that of the iris when the gaze rises or sinks."""
 _HEAD = np.array([0.022, 0.016, 0.010, 0.022, 0.016, 0.006])
 """Usual size of a motion of the head, in the columns of `Nuisance.pose`."""
-
-_ORDER = {number: row for row, number in enumerate(ACTIONS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +134,8 @@ def _blink(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) ->
             for side in (0, 1):
                 lid = depth * strength * rng.uniform(0.96, 1.0)
                 nuisance.closure[:, side] = np.maximum(nuisance.closure[:, side], lid)
-            nuisance.skin[:, _ORDER[6]] += cheek * strength
-            nuisance.skin[:, _ORDER[4]] += brow * strength
+            nuisance.skin[:, ROWS[6]] += cheek * strength
+            nuisance.skin[:, ROWS[4]] += brow * strength
             start = course.stop_s + rng.uniform(0.02, 0.15)
         nuisance.distractions.append(Distraction("blink", moment, course.stop_s))
 
@@ -153,7 +151,7 @@ def _look(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> 
         nuisance.gaze += minimum_jerk((times_s - moment) / lasting)[:, None] * (target - place)
         nuisance.distractions.append(Distraction("gaze", moment, moment + lasting))
         place = target
-    nuisance.skin[:, _ORDER[5]] -= _LID * CROP_EYE_PX * nuisance.gaze[:, 1]
+    nuisance.skin[:, ROWS[5]] -= _LID * CROP_EYE_PX * nuisance.gaze[:, 1]
 
 
 def _drift(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) -> None:
@@ -219,8 +217,8 @@ def _swallow(rng: np.random.Generator, times_s: FloatArray, nuisance: Nuisance) 
     for moment in _moments(rng, float(times_s[-1]), rate, 5.0):
         course = TimeCourse(moment, rng.uniform(0.25, 0.4), rng.uniform(0.0, 0.2), rng.uniform(0.3, 0.5))
         size = rng.uniform(0.2, 0.7)
-        nuisance.skin[:, _ORDER[17]] += size * course.strength(times_s)
-        nuisance.skin[:, _ORDER[24]] += 0.4 * size * course.strength(times_s)
+        nuisance.skin[:, ROWS[17]] += size * course.strength(times_s)
+        nuisance.skin[:, ROWS[24]] += 0.4 * size * course.strength(times_s)
         nuisance.distractions.append(Distraction("swallow", moment, course.stop_s))
 
 

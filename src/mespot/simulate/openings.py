@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mespot.core.signals import Float32
-from mespot.simulate.fields import LOWER_INNER_LIP, UPPER_INNER_LIP, Box, Frame
+from mespot.simulate.fields import (
+    LEFT_EYE_LOWER,
+    LEFT_EYE_UPPER,
+    LOWER_INNER_LIP,
+    RIGHT_EYE_LOWER,
+    RIGHT_EYE_UPPER,
+    UPPER_INNER_LIP,
+    Box,
+    Frame,
+)
 from mespot.vision.resample import compiled
 
 _LASH = 0.03
@@ -22,7 +32,7 @@ _RIM = 0.012
 """How far below its landmarks the lower lid begins, share of the eye distance."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Eye:
     """An eye's opening, column by column.
 
@@ -57,7 +67,7 @@ class Eye:
         return cls(x0, columns.astype(np.float32), float(max(opening.max(), 1.0)), _LASH * unit)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Mouth:
     """The line between the lips, column by column.
 
@@ -74,7 +84,7 @@ class Mouth:
     colour : (3,) float32
         RGB colour of the inside.
     teeth : (n,) float32
-        Per column: how much of the upper teeth shows where the lips part widely; none where it is empty.
+        Per column: how bright the upper teeth are where the lips part widely.
     """
 
     x0: int
@@ -103,6 +113,22 @@ class Mouth:
         chin = float(landmarks[152, 1] - landmarks[14, 1])
         sizes = np.array([0.13 * unit, 0.16 * unit, chin, 0.35 * unit], np.float32)
         return cls(x0, columns, sizes, colour, _teeth((xs - centre) / unit, half / unit))
+
+
+def eyes_of(landmarks: npt.NDArray[np.floating], box: Box) -> tuple[Eye, Eye]:
+    """Measure the person's left and right eye."""
+    return (
+        Eye.of(landmarks, box, LEFT_EYE_UPPER, LEFT_EYE_LOWER),
+        Eye.of(landmarks, box, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER),
+    )
+
+
+def mouth_colour(picture: npt.NDArray[Any], landmarks: npt.NDArray[np.floating]) -> Float32:
+    """Return the RGB colour of the inside of the mouth: as dark as the face in an (H, W, 3) picture lets expect."""
+    rows = np.clip(landmarks[:, 1].astype(int), 0, picture.shape[0] - 1)
+    columns = np.clip(landmarks[:, 0].astype(int), 0, picture.shape[1] - 1)
+    level = np.float32(np.median(picture[rows, columns]))
+    return np.asarray(level * np.array([0.22, 0.11, 0.10], np.float32), np.float32)
 
 
 def _teeth(across: npt.NDArray[np.floating], half: float) -> Float32:
@@ -171,7 +197,7 @@ def draw_eye(columns, x0, tallest, lash, closure, edges, gaze, out):  # type: ig
     if closure == 0 and upper_up == 0 and lower_up == 0 and gaze[0] == 0 and gaze[1] == 0:
         return
     n = columns.shape[0]
-    for i in range(n):
+    for i in range(max(0, -x0), min(n, out.shape[1] - x0)):  # an eye may reach beyond the picture
         fold, top, bottom, end = columns[i]
         opening = bottom - top
         if opening <= 0.5:

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mespot.simulate.actions import ACTIONS, COMBINATIONS, Combination, Side
+from mespot.core.atomic import whole_file
+from mespot.simulate.actions import ACTIONS, COMBINATIONS, ROWS, Combination, Side
 from mespot.simulate.fields import CROP_EYE_PX, FaceFields, edge_motion
 from mespot.simulate.identity import SHAPE_ANCHORS, Variation, build_neutral, load_still
 from mespot.simulate.render import Instant, Renderer, Sensor
@@ -41,8 +42,9 @@ def preview_sheet(faces: Sequence[Path], out_png: Path, *, intensity_px: float =
         ``out_png``.
     """
     sheet = np.vstack([_face_sheet(Path(face), intensity_px) for face in faces])
-    # Not cv2.imwrite, which says nothing where it fails.
-    out_png.write_bytes(cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes())
+    with whole_file(out_png) as part:
+        # Not cv2.imwrite, which says nothing where it fails.
+        part.write_bytes(cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes())
     return out_png
 
 
@@ -50,7 +52,7 @@ def _face_sheet(face: Path, intensity_px: float) -> npt.NDArray[np.uint8]:
     shape = np.zeros((len(SHAPE_ANCHORS), 2))
     plain = Variation(_FACE_PX, False, 0.0, shape, (0.0, 0.0), 1.0, 1.0, 0.0, (1.0, 1.0, 1.0))
     neutral, landmarks = build_neutral(load_still(face), plain, _SIZE)
-    renderer = Renderer(neutral, Sensor(0.0, 0.0, np.zeros((2, 256, 256, 3), np.float32)))
+    renderer = Renderer(neutral, Sensor.silent())
     corner = landmarks.min(axis=0) - 0.12 * _FACE_PX
     tiles = []
     for name, instant in _instants(neutral.fields, intensity_px):
@@ -81,7 +83,7 @@ def _spoken(fields: FaceFields) -> npt.NDArray[np.float32]:
     """Strengths at the widest vowel of a few words."""
     times_s = np.arange(100) / 25
     skin = articulate(np.random.default_rng(0), times_s, 0.0, 4.0, 1.0).skin
-    widest = skin[skin[:, list(ACTIONS).index(26)].argmax()] * fields.eye_px / CROP_EYE_PX
+    widest = skin[skin[:, ROWS[26]].argmax()] * fields.eye_px / CROP_EYE_PX
     return np.repeat(widest[:, None], 2, axis=1).astype(np.float32)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mespot.core.signals import Float32
-from mespot.simulate.actions import ACTIONS
+from mespot.simulate.actions import ROWS
 from mespot.simulate.creases import Creases
 from mespot.simulate.fields import FaceFields
 from mespot.simulate.kernels import (
@@ -26,7 +26,7 @@ from mespot.simulate.kernels import (
 )
 from mespot.simulate.openings import Eye, Mouth, draw_openings
 
-_BARING = tuple((list(ACTIONS).index(number), share) for number, share in ((10, 0.5), (12, 0.35)))
+_BARING = tuple((ROWS[number], share) for number, share in ((10, 0.5), (12, 0.35)))
 """Rows of the actions that bare the upper teeth where lips are apart, and by how much relative to their strength."""
 
 
@@ -118,6 +118,11 @@ class Sensor:
     shot: float
     tiles: Float32
     exposure: float = 0.0
+
+    @classmethod
+    def silent(cls) -> Sensor:
+        """Return a camera without noise, which blurs nothing."""
+        return cls(0.0, 0.0, np.zeros((2, NOISE_TILE_PX, NOISE_TILE_PX, 3), np.float32))
 
     def sigma(self) -> Float32:
         """(256,) standard deviation for every grey level, per added tile."""

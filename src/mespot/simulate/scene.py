@@ -202,7 +202,8 @@ def draw_scene(
     split : str
         Which combinations of actions occur, see `combinations_of`.
     per_minute : float
-        Expressions per minute, on average; a video has two thirds to four thirds of it, and none at all if it is 0.
+        Expressions per minute, on average, about 20 at most; a video has two thirds to four thirds of it, one in 25
+        none, and every one none if it is 0.
     me_share : float
         Share of ME among them.
     """

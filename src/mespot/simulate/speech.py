@@ -17,11 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mespot.simulate.actions import ACTIONS
+from mespot.simulate.actions import ACTIONS, ROWS
 
 FloatArray = npt.NDArray[np.float64]
 
-_ORDER = {number: row for row, number in enumerate(ACTIONS)}
 _OPEN, _PART, _SPREAD, _ROUND, _PRESS, _LIFT, _CHIN, _BEAT = range(8)
 _SIZES: tuple[tuple[int, int, float], ...] = (
     # what is articulated, action unit, px at 224 at full articulation
@@ -41,7 +40,7 @@ _NOD_RAD = 0.02
 """Greatest nod of a stressed syllable."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Speech:
     """What a burst of speech moves.
 
@@ -78,7 +77,7 @@ def articulate(rng: np.random.Generator, times_s: FloatArray, start_s: float, st
     course = places[after - 1] + phase[:, None] * (places[after] - places[after - 1])
     skin = np.zeros((len(times_s), len(ACTIONS)))
     for articulated, number, size in _SIZES:
-        skin[:, _ORDER[number]] += loud * size * course[:, articulated]
+        skin[:, ROWS[number]] += loud * size * course[:, articulated]
     return Speech(skin, _NOD_RAD * float(rng.uniform(0.2, 1.0)) * course[:, _BEAT])
 
 

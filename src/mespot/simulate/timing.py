@@ -113,7 +113,7 @@ def draw_course(rng: np.random.Generator, kind: Kind, start_s: float, fps: float
     rng : numpy.random.Generator
         Source of chance.
     kind : Kind
-        An ME lasts 0.12 to 0.5 s and at least 4 frames, an MaE 0.5 to 4 s, as annotated.
+        An ME lasts 0.12 to 0.5 s and, from 10 frames per second on, at least 4 frames; an MaE 0.5 to 4 s, as annotated.
     start_s : float
         When the motion begins.
     fps : float

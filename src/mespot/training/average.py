@@ -65,7 +65,7 @@ def average_checkpoints(
     for line in score_lines(found.scores, 0.5, simulated(validation_table)):
         on_line(line)
     facts: dict[str, Any] = {
-        name: last.facts[name] for name in ("synthetic", "train", "validation") if name in last.facts
+        name: last.facts[name] for name in ("synthetic", "train", "validation", "library") if name in last.facts
     }
     facts |= {
         "mean_of": [checkpoint.digest for checkpoint in checkpoints],

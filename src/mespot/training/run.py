@@ -98,6 +98,8 @@ def train_from_tables(
         "train": _describe(training, train_samples),
         "validation": _describe(validation, validation_samples),
     }
+    if library is not None:
+        facts["library"] = {**library.facts, "count": len(library)}  # partly synthetic, whatever the videos are
     return train(
         train_samples,
         validation_samples,

@@ -17,7 +17,7 @@ from mespot.model.network import Network, Outputs
 from mespot.training.frozen import MapWindows
 from mespot.training.maps import MappedSample
 from mespot.training.windows import Batch, Sample, Window, WindowSampler, collate
-from mespot.vision.library import FlowLibrary
+from mespot.vision.library import FlowLibrary, view_facts
 
 BATCHES_AHEAD = 3
 """Batches that are cut from the videos while the device computes."""
@@ -96,7 +96,8 @@ def make_source(
     ValueError
         The samples have maps where the mode wants streams, or the other way round.
     ConfigError
-        A library is given for a mode or a network that cannot learn from flow alone.
+        A library is given for a mode or a network that cannot learn from flow alone, or was made for another view of
+        the face.
     CheckpointError
         The maps are those of another backbone than the network's.
     """
@@ -105,6 +106,8 @@ def make_source(
             "a library of flows teaches networks that see flow alone, end to end; leave it out, or set "
             "backbone.streams=flow and training.mode=end_to_end."
         )
+    if library is not None:
+        _refuse_other_view(library, config)
     mapped = [sample for sample in samples if isinstance(sample, MappedSample)]
     if config.training.mode == "frozen_backbone":
         if len(mapped) != len(samples):
@@ -113,6 +116,16 @@ def make_source(
     if mapped:
         raise ValueError("end-to-end training needs samples with streams, not those with maps")
     return VideoWindows(samples, config, network, library)
+
+
+def _refuse_other_view(library: FlowLibrary, config: Config) -> None:
+    for name, wanted in view_facts(config).items():
+        stated = library.facts.get(name, wanted)
+        if stated != wanted:
+            raise ConfigError(
+                f"the library of flows was made with {name} = {stated}, and this training has {wanted}; make the "
+                "library with the configuration of this training."
+            )
 
 
 def cut_ahead(cut: Callable[[int], Cut], begin: int, stop: int, size: int) -> Generator[list[Cut], None, None]:

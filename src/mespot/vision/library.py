@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
+from mespot.config import Config
+from mespot.core.atomic import whole_file
 from mespot.core.errors import ConfigError
 from mespot.core.signals import Float32
 
+_ARRAYS = ("fields", "steps", "bounds", "intervals", "kinds")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FlowLibrary:
     """Expressions in the steady crop, each the product of where the skin goes and when.
 
@@ -27,13 +32,16 @@ class FlowLibrary:
         crop.
     steps : (M,) float32
         Change of every expression's strength per sampled frame, one expression after the other; the strength at the
-        apex is 1.
+        apex is at most 1, for frames may lie beside the peak.
     bounds : (N + 1,) int64
         Where the steps of each expression begin, and where the last ones end.
     intervals : (N, 2) int64
         Rows of the expression among its own steps, half-open.
     kinds : (N,) int64
         1 MaE, 2 ME.
+    facts : mapping of str to str
+        How it was made: those of `view_facts`, ``split``, ``seed`` and the digests of the ``faces``; none where
+        unknown.
     """
 
     fields: npt.NDArray[np.float16]
@@ -41,6 +49,7 @@ class FlowLibrary:
     bounds: npt.NDArray[np.int64]
     intervals: npt.NDArray[np.int64]
     kinds: npt.NDArray[np.int64]
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count, side = len(self.fields), self.fields.shape[-1]
@@ -53,6 +62,10 @@ class FlowLibrary:
             raise ValueError("the steps of a library's expressions do not follow each other")
         if ((self.intervals < 0) | (self.intervals > lengths[:, None])).any():
             raise ValueError("an expression of a library reaches beyond its own steps")
+        if (self.intervals[:, 0] >= self.intervals[:, 1]).any():
+            raise ValueError("an expression of a library lasts no frame")
+        if not np.isin(self.kinds, (1, 2)).all():
+            raise ValueError("an expression of a library is neither MaE (1) nor ME (2)")
 
     def __len__(self) -> int:
         return len(self.fields)
@@ -65,10 +78,9 @@ class FlowLibrary:
     def save(self, path: Path) -> None:
         """Write atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in self.__slots__}
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        save_file(arrays, temporary)
-        temporary.replace(path)
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
+        with whole_file(path) as part:
+            save_file(arrays, part, metadata={"facts": json.dumps(dict(self.facts), sort_keys=True)})
 
     @classmethod
     def load(cls, path: Path) -> FlowLibrary:
@@ -80,7 +92,19 @@ class FlowLibrary:
             The file cannot be read, or is no library.
         """
         try:
-            arrays: dict[str, Any] = load_file(path)
-            return cls(**arrays)
+            reader: Any = safe_open  # has no types
+            with reader(str(path), framework="numpy") as file:
+                facts = json.loads((file.metadata() or {}).get("facts", "{}"))
+                return cls(*(file.get_tensor(name) for name in _ARRAYS), facts={**facts})
         except (OSError, SafetensorError, TypeError, ValueError, IndexError) as error:
             raise ConfigError(f"{path}: is no library of flows ({error}); make one with 'mespot flows'.") from error
+
+
+def view_facts(config: Config) -> dict[str, str]:
+    """Return what a library and a training on it must have in common, as text."""
+    return {
+        "sampling_fps": str(config.decode.sampling_fps),
+        "crop_px": str(config.align.crop_px),
+        "mask_face": str(config.flow.mask_face),
+        "remove_nose_mean": str(config.flow.remove_nose_mean),
+    }
