@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,14 @@ class FlowLibrary:
         """Return the (T, 2, S, S) flow of an expression, px per sampled frame."""
         steps = self.steps[self.bounds[index] : self.bounds[index + 1]]
         return np.asarray(steps[:, None, None, None] * self.fields[index].astype(np.float32))
+
+    def digest(self) -> str:
+        """Digest of all that is pasted from it."""
+        digest = hashlib.sha256()
+        for array in (self.fields, self.steps, self.bounds, self.intervals, self.kinds):
+            digest.update(f"{array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:16]
 
     def save(self, path: Path) -> None:
         """Write atomically."""
