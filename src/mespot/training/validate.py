@@ -36,7 +36,7 @@ class Validation:
     Parameters
     ----------
     threshold_me, threshold_mae : float
-        The thresholds of best F1 per kind; of equals the middle one.
+        Per kind the lowest threshold whose F1 lies within one standard error of the best one.
     scores : Scores
         At these thresholds, IoU 0.5.
     """
@@ -86,14 +86,17 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
 
     Notes
     -----
-    Cap and NMS act within a kind, so the best thresholds of the kinds are independent.
+    MaE come first: which of them are reported does not depend on ME, but an ME that is the rise of a reported MaE is
+    not reported. ME are then swept beside the chosen MaE.
     """
     candidates = _all_candidates(network, samples, config)
-    sweep = [
-        _score(samples, candidates, _with_thresholds(config.spotting, threshold, threshold)) for threshold in THRESHOLDS
-    ]
-    me, mae = _best([scores.me for scores in sweep]), _best([scores.mae for scores in sweep])
-    return Validation(me, mae, _score(samples, candidates, _with_thresholds(config.spotting, me, mae)))
+
+    def scores(me: float, mae: float) -> Scores:
+        return _score(samples, candidates, _with_thresholds(config.spotting, me, mae))
+
+    mae = _best([scores(1.0, threshold).mae for threshold in THRESHOLDS])
+    me = _best([scores(threshold, mae).me for threshold in THRESHOLDS])
+    return Validation(me, mae, scores(me, mae))
 
 
 def score_samples(
