@@ -63,14 +63,15 @@ def test_a_broken_run_goes_on_to_the_same_weights(config: Config, videos: list[S
     assert [line["step"] for line in lines(tmp_path / "whole/steps.jsonl")] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize("last", [2, 3])
 def test_a_killed_run_goes_on_from_within_its_epoch_to_the_same_weights(
-    config: Config, videos: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: Config, videos: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
 ) -> None:
     settings = config.override(["training.epochs=1", "training.average=0.9"])
     train(videos[:2], [], settings, tmp_path / "whole", device="cpu")
 
     def kill(step: Step) -> None:
-        if step.step == 2:
+        if step.step == last:
             raise MemoryError
 
     with pytest.raises(MemoryError):
@@ -86,6 +87,7 @@ def test_a_killed_run_goes_on_from_within_its_epoch_to_the_same_weights(
     assert whole.keys() == killed.keys()
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
     assert without_speed(tmp_path / "whole/steps.jsonl") == without_speed(tmp_path / "killed/steps.jsonl")
+    assert len(lines(tmp_path / "killed/epochs.jsonl")) == 1
 
 
 def test_checkpoints_carry_facts_and_thresholds(config: Config, videos: list[Sample], tmp_path: Path) -> None:

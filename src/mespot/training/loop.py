@@ -179,7 +179,8 @@ class _Run:
                 step = self._step(epoch, batches)
                 waited_s += step.waiting_s
                 log.step(step)
-                if time.perf_counter() - saved >= SAVE_EVERY_S:
+                # After its last step an epoch is saved with what it reached, or that would be lost.
+                if self.epoch == epoch and time.perf_counter() - saved >= SAVE_EVERY_S:
                     self._save()
                     saved = time.perf_counter()
                 if on_step:
