@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -191,9 +190,11 @@ def injected_figures(part: str, measured: Measured) -> list[Figure]:
     the same person in the same light, so their counts are added up and clips are resampled. Expressions of a video
     that was refused count as missed, and its minutes not at all.
     """
-    clips: dict[str, Counter[str]] = {}
+    clips: dict[str, dict[str, float]] = {}
     for video, found in measured:
-        clips.setdefault(video.subject, Counter()).update(_injected(video, found))
+        clip = clips.setdefault(video.subject, {})
+        for name, count in _injected(video, found).items():
+            clip[name] = clip.get(name, 0.0) + count
     tallies = Tallies.of(list(clips.values()))
     more = tallies.ratio_difference(({"other": 1}, {"minutes": 1}), ({"untouched": 1}, {"untouched minutes": 1}))
     total = tallies.total
