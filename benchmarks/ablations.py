@@ -1,12 +1,14 @@
 """SYNTHETIC ablations: what each part of the method is worth on simulated videos, at a small stated size.
 
 Every variant differs from the base in the one thing that its row names, is trained for the same number of steps from
-the same seeds, and is scored on the validation table (F1 at IoU 0.5 of MaE, ME and all; thresholds chosen on the same
-videos, so the figures compare variants and promise nothing). Simulated videos say nothing of any recording.
+the same seeds, and is scored on the validation table (F1 at IoU 0.5 of MaE, ME and all). Thresholds are chosen on the
+same videos as `mespot.training.validate` does, MaE first and then ME beside the reported MaE. The figures compare variants
+and promise nothing. Simulated videos say nothing of any recording.
 
 Run it as ``python benchmarks/ablations.py TRAIN.csv VALIDATION.csv --out DIR [--steps N] [--seeds 0 1] [--only GROUP]``
 on tables that ``mespot simulate`` wrote. Finished runs are found in ``DIR/ablations.json`` and not repeated; a run
-that was broken off goes on at its step. Variants with the same crops and flow share them in ``--cache``.
+that was broken off goes on at the step at which it was saved last (on Ctrl-C, and every five minutes). The file belongs
+to one commit, one base and one pair of tables. Variants with the same crops and flow share them in ``--cache``.
 
 Left out: a finest stride of 8 frames. The pyramid is five levels over P3 to P5, and targets are assigned to these;
 without P3 it would be another network.
@@ -24,9 +26,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from harness import machine
+from harness import commit, machine
 from mespot.config import Config
 from mespot.core.atomic import whole_file
+from mespot.core.errors import MespotError
 from mespot.data.folds import refuse_shared_subjects
 from mespot.data.table import load_table
 from mespot.training.loop import train
@@ -93,7 +96,7 @@ def streams_config(config: Config) -> Config:
 
 
 class Results:
-    """The finished runs in a file, which belongs to one base and one pair of tables."""
+    """The finished runs in a file, which belongs to one commit, one base and one pair of tables."""
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self._path = path
@@ -101,7 +104,7 @@ class Results:
         if path.exists():
             found = json.loads(path.read_text(encoding="utf-8"))
             if found["settings"] != json.loads(json.dumps(settings)):
-                sys.exit(f"error: {path}: holds runs of other settings or tables; choose another --out.")
+                sys.exit(f"error: {path}: holds runs of another commit, base or tables; choose another --out.")
             self._content = found
 
     def find(self, change: str, seed: int) -> dict[str, Any] | None:
@@ -194,7 +197,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="runs, ablations.json and ablations.md")
     parser.add_argument("--cache", type=Path, help="crops and flow of the videos; OUT/cache otherwise")
     parser.add_argument("--steps", type=int, default=300, help="updates of every run")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="each is trained once")
     parser.add_argument("--only", action="append", metavar="GROUP", help="a group of variants; may be repeated")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="over the base")
     options = parser.parse_args()
@@ -203,19 +206,31 @@ def main() -> None:
         parser.error(f"unknown group '{unknown[0]}'; there are {', '.join(sorted(groups))}")
     if real := [path for path in (options.train, options.validation) if not simulated(path)]:
         parser.error(f"{real[0]}: is no table of a simulated corpus; give one that mespot simulate wrote")
+    try:
+        compare(options)
+    except (MespotError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; run it again to go on.")
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Train what is missing and write the table of all that is finished, also where it was broken off."""
     variants = [variant for variant in VARIANTS if not options.only or variant.group in options.only]
-    base = base_config(options.steps, options.set)
+    base, seeds = base_config(options.steps, options.set), list(dict.fromkeys(options.seeds))
     options.out.mkdir(parents=True, exist_ok=True)
     tables = Tables(options.train, options.validation, options.cache or options.out / "cache")
     texts = [path.read_text(encoding="utf-8") for path in tables.paths]
-    results = Results(
-        options.out / RESULTS_FILE, {"base": base.model_dump(mode="json", by_alias=True), "tables": texts}
-    )
-    run_missing(variants, base, options.seeds, tables, results, options.out)
-    table = markdown(list(rows(variants, base, options.seeds, results)), options.steps)
-    (options.out / "ablations.md").write_text(table + "\n", encoding="utf-8")
-    print(table)
-    print(f"figures: {options.out / RESULTS_FILE}")
+    settings = {"commit": commit(), "base": base.model_dump(mode="json", by_alias=True), "tables": texts}
+    results = Results(options.out / RESULTS_FILE, settings)
+    try:
+        run_missing(variants, base, seeds, tables, results, options.out)
+    finally:
+        table = markdown(list(rows(variants, base, seeds, results)), options.steps)
+        with whole_file(options.out / "ablations.md") as part:
+            part.write_text(table + "\n", encoding="utf-8")
+        print(table)
+        print(f"figures: {options.out / RESULTS_FILE}")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def measure(samples: Sequence[Sample], config: Config, out: Path, start: Network
     """Train one epoch without validation; its first step, in which everything begins, is not counted."""
     steps: list[Step] = []
     train(samples, [], config, out, device=device, on_step=steps.append, start=start)
-    batch = config.training.batch
+    batch = config.training.batch * config.training.accumulate
     seconds = [batch / step.windows_per_s for step in steps[1:]]
     timing = summarise(seconds)
     return {
@@ -75,7 +75,8 @@ def main() -> None:
     options = parser.parse_args()
     facts = machine()
     config = Config().override([*SMALL, *options.set, "training.epochs=1"])
-    config = config.override([f"training.windows_per_epoch={config.training.batch * (options.steps + 1)}"])
+    batch = config.training.batch * config.training.accumulate
+    config = config.override([f"training.windows_per_epoch={batch * (options.steps + 1)}"])
     print(f"{facts['processor']}, {facts['cores']} cores, load {facts['load_before']}; torch {torch.__version__}")
     samples = [noise_video(seed, options.frames, config) for seed in range(options.videos)]
     start = Network(config).eval()
@@ -95,7 +96,7 @@ def main() -> None:
             settings = config.override([f"training.mode={mode}"])
             figures[mode] = found = measure(videos, settings, folder / mode, start, options.device)
             print(
-                f"  {mode:15} {found['step']} a step of {config.training.batch}, "
+                f"  {mode:15} {found['step']} a step of {batch}, "
                 f"{found['windows_per_s']:.2f} windows/s, waiting {found['waiting_share']:.1%} of the time"
             )
     print(f"saved {save('training', figures, facts)}")

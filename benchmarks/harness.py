@@ -142,19 +142,23 @@ def machine() -> dict[str, Any]:
     }
 
 
-def save(name: str, figures: Mapping[str, Any], facts: Mapping[str, Any]) -> Path:
-    """Write the figures as ``results/DATE-COMMIT-NAME.json``."""
+def commit() -> str:
+    """Return the short name of the commit that is checked out; ``unknown`` outside a clone."""
     found = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=RESULTS.parent
     )
-    commit = found.stdout.strip() or "unknown"
+    return found.stdout.strip() or "unknown"
+
+
+def save(name: str, figures: Mapping[str, Any], facts: Mapping[str, Any]) -> Path:
+    """Write the figures as ``results/DATE-COMMIT-NAME.json``."""
     now = datetime.datetime.now(datetime.UTC)
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{now:%Y-%m-%d}-{commit}-{name}.json"
+    path = RESULTS / f"{now:%Y-%m-%d}-{commit()}-{name}.json"
     content = {
         "benchmark": name,
         "time": now.isoformat(timespec="seconds"),
-        "commit": commit,
+        "commit": commit(),
         "machine": facts,
         **figures,
     }

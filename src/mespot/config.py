@@ -159,7 +159,7 @@ class TrainingConfig(Section):
         description="frozen_backbone: the maps of given I3D weights are computed once, the rest is trained on them",
     )
     learning_rate: float = Field(1e-4, gt=0)
-    warmup_steps: int = Field(0, ge=0, description="linear warm-up; then constant")
+    warmup_steps: int = Field(0, ge=0, description="updates of linear warm-up; then constant")
     cosine: bool = Field(False, description="anneal the rate to 1 % over the run after the warm-up")
     weight_decay: float = Field(0.0, ge=0)
     batch: int = Field(32, ge=1, description="windows per step")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from mespot.accuracy.measurement import Found
+from mespot.accuracy.measurement import Spotted
 from mespot.accuracy.sets import LabelledVideo, Mark
 from mespot.config import Config
 from mespot.core.expression import Attention, Detection, Expression, Kind
@@ -22,7 +22,7 @@ FPS = 25.0
 
 MakeMark = Callable[..., Mark]
 MakeDetection = Callable[..., Detection]
-MakeFound = Callable[..., Found]
+MakeFound = Callable[..., Spotted]
 MakeVideo = Callable[..., LabelledVideo]
 
 
@@ -44,16 +44,18 @@ def detection() -> MakeDetection:
 
 @pytest.fixture
 def found() -> MakeFound:
-    def make(*detections: Detection, seconds: float = 60.0, rejected: str = "") -> Found:
-        return Found(detections, 1 / FPS, FPS, seconds, rejected)
+    def make(*detections: Detection, seconds: float = 60.0, rejected: str = "") -> Spotted:
+        return Spotted(detections, 1 / FPS, FPS, seconds, rejected)
 
     return make
 
 
 @pytest.fixture
 def video() -> MakeVideo:
-    def make(*marks: Mark, name: str = "a.mp4", distractions: tuple[Distraction, ...] = ()) -> LabelledVideo:
-        return LabelledVideo(Path(name), "one", marks, distractions)
+    def make(
+        *marks: Mark, name: str = "a.mp4", subject: str = "one", distractions: tuple[Distraction, ...] = ()
+    ) -> LabelledVideo:
+        return LabelledVideo(Path(name), subject, marks, distractions)
 
     return make
 

@@ -15,7 +15,7 @@ from mespot.accuracy.figures import (
     spotting_figures,
     taken_for,
 )
-from mespot.accuracy.measurement import Found
+from mespot.accuracy.measurement import Spotted
 from mespot.core.expression import Kind
 from mespot.core.interval import Interval
 from mespot.evaluation.bootstrap import Estimate
@@ -82,6 +82,15 @@ def test_a_distraction_that_outlasts_its_video_is_cut(video: Make, found: Make) 
     assert blinks.estimate.value == 0
 
 
+def test_a_refused_video_adds_no_minutes_blinks_or_speech(video: Make, detection: Make, found: Make) -> None:
+    distractions = (Distraction("blink", 1.0, 1.4), Distraction("speech", 20.0, 50.0))
+    seen = (video(distractions=distractions), found(detection(24, 36)))
+    refused = (video(name="b.mp4", distractions=distractions), found(rejected="no face."))
+    alone, both = (distractor_figures("distractors", one) for one in ([seen], [seen, refused]))
+    assert values(both) == values(alone)
+    assert [figure.counts for figure in both] == ["1 in 1.0 minutes", "0 in 0.5 minutes", "1 of 1"]
+
+
 @pytest.mark.parametrize(
     ("me", "taken"),
     [(Interval(10, 20), True), (Interval(12, 13), True), (Interval(5, 14), False), (Interval(17, 30), False)],
@@ -99,6 +108,46 @@ def test_injected_expressions_are_no_extra_detections(video: Make, mark: Make, d
     figures = values(injected_figures("injected", [injected, untouched]))
     assert figures["ME recall"] == pytest.approx(1 / 2)
     assert figures["detections a minute more than untouched"] == pytest.approx(2 - 0.5)
+
+
+def test_what_is_refused_of_an_injected_set_was_missed_and_adds_no_minutes(
+    video: Make, mark: Make, detection: Make, found: Make
+) -> None:
+    seen = [
+        (video(mark(0, 10), name="a_01.mp4"), found(detection(0, 10), detection(300, 310))),
+        (video(name="a_untouched.mp4"), found(detection(300, 310))),
+    ]
+    refused = [
+        (video(mark(0, 10), name="b_01.mp4", subject="b"), found(rejected="no face.")),
+        (video(name="b_untouched.mp4", subject="b"), found(rejected="no face.")),
+    ]
+    recall, more = injected_figures("injected", [*seen, *refused])
+    assert recall.counts == "1 of 2"
+    assert more.counts == "1 in 1.0 minutes, untouched 1 in 1.0"
+
+
+def test_a_clip_is_untouched_where_its_stem_ends_so(video: Make, mark: Make, detection: Make, found: Make) -> None:
+    injected = (video(mark(0, 10), name="untouched_face_01.mp4"), found(detection(0, 10)))
+    untouched = (video(name="untouched_face_untouched.mp4"), found(detection(300, 310), detection(400, 410)))
+    recall, more = injected_figures("injected", [injected, untouched])
+    assert recall.counts == "1 of 1"
+    assert more.counts == "0 in 1.0 minutes, untouched 2 in 1.0"
+
+
+def test_copies_of_a_clip_are_resampled_together(video: Make, mark: Make, detection: Make, found: Make) -> None:
+    def copies(subject: str, hits: int) -> list[Any]:
+        return [
+            (
+                video(mark(0, 10), name=f"{subject}_{k:02d}.mp4", subject=subject),
+                found(*[detection(0, 10)] * (k < hits)),
+            )
+            for k in range(4)
+        ]
+
+    one = injected_figures("injected", copies("a", 2))[0].estimate
+    assert one == Estimate(0.5)
+    two = injected_figures("injected", [*copies("a", 1), *copies("b", 3)])[0].estimate
+    assert two == Estimate(0.5, 0.25, 0.75)
 
 
 def test_without_videos_there_are_no_values() -> None:
@@ -140,4 +189,4 @@ def test_targets_at_their_limits(target: Target, value: float | None, reached: b
 
 def test_what_was_found_round_trips(measured: list[Any]) -> None:
     for _, found in measured:
-        assert Found.from_json(found.to_json()) == found
+        assert Spotted.from_json(found.to_json()) == found

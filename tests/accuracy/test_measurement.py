@@ -93,6 +93,18 @@ def test_other_weights_use_the_same_streams(
     assert len(list((folder / "detections").iterdir())) == 2
 
 
+def test_another_engine_has_results_of_its_own(
+    measurer: Measurer, folder: Path, weights: Path, smile_clip: Path
+) -> None:
+    (before,) = measurer.measure([smile_clip], on_progress=silent)
+    kept = set((folder / "detections").rglob("*.json"))
+    other = Measurer(weights, folder)
+    other.engine.name = "torch of another version"
+    assert other.measure([smile_clip], on_progress=silent) == [before]
+    (new,) = set((folder / "detections").rglob("*.json")) - kept
+    new.unlink()  # the other tests count files
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"detections": [1]}'])
 def test_a_damaged_result_is_made_again(measurer: Measurer, folder: Path, smile_clip: Path, text: str) -> None:
     (before,) = measurer.measure([smile_clip], on_progress=silent)

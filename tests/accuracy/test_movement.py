@@ -47,6 +47,7 @@ def test_displacements_are_within_the_greatest_of_the_skin() -> None:
     assert (means >= 0).all()
     assert np.isfinite(means).all()
     assert 0 < means.max() < 10
+    assert not means.flags.writeable
 
 
 @pytest.mark.parametrize(("actions", "side"), [("99", "both"), ("12", "middle"), ("", "")])

@@ -33,7 +33,7 @@ def test_a_mark_has_the_detection_of_its_kind_that_overlaps_it_most(detection: M
 
 
 def test_a_detection_stands_for_one_mark_and_a_missed_one_says_nothing(detection: Make) -> None:
-    marks = [Expression(Interval(0, 10), Kind.ME), Expression(Interval(5, 15), Kind.ME)]
+    marks = [Expression(Interval(5, 15), Kind.ME), Expression(Interval(0, 10), Kind.ME)]
     first, second, besides = marked_records(marks, [detection(0, 10)], INFO)
     assert "found" in first
     assert second == {"clip": "clip.mp4", "marked": "ME 5"}

@@ -77,7 +77,8 @@ def test_figures_stand_beside_their_targets(results: dict[str, Any]) -> None:
     assert "| MaE F1 | >= 0.85 | 1.000 | 1.000 to 1.000 | TP 1, FP 0, FN 0 | met |" in text
     assert "| ME recall |  | 0.500 |" in text
     assert "`0123456789abcdef`" in text
-    assert "refused, their expressions count as missed: lost.mp4." in text
+    assert "refused, their expressions count as missed and their minutes not at all: lost.mp4." in text
+    assert "videos: 2, people: 1, 2.0 minutes, 1 MaE, 2 ME" in text
     assert "- a.mp4, marked ME 50: not found" in text
     assert "- a.mp4, marked MaE 3: found MaE frames 3-4-9, IoU 0.50, onset error -0.040 s" in text
     assert "- a.mp4, besides: nothing" in text

@@ -10,10 +10,12 @@ import cv2
 import pytest
 
 from mespot.accuracy.report import PARTS, SCHEMA
-from mespot.accuracy.run import Accuracy, measure_accuracy
+from mespot.accuracy.run import Accuracy, measure_accuracy, refuse_known_people, result_name
 from mespot.accuracy.sets import Plan
 from mespot.cli.app import main
 from mespot.core.errors import AnnotationError, ConfigError
+from mespot.model.checkpoint import load_checkpoint, save_checkpoint
+from mespot.simulate.manifest import source_digest
 
 SECONDS = Plan(
     minutes=0.1,
@@ -55,6 +57,7 @@ def test_every_part_has_its_set_and_figures(measured: Accuracy, out: Path) -> No
     assert results["parts"]["simulated"]["set"]["ME"] + results["parts"]["simulated"]["set"]["MaE"] > 0
     assert results["parts"]["distractors"]["set"]["ME"] == results["parts"]["distractors"]["set"]["MaE"] == 0
     assert len(results["parts"]["curve"]["points"]) == 7
+    assert measured.json.name == f"accuracy-{results['weights']}-simulated-distractors-curve.json"
     assert json.loads(measured.json.read_text(encoding="utf-8")) == json.loads(json.dumps(results))
     assert "SYNTHETIC" in measured.markdown.read_text(encoding="utf-8")
     assert cv2.imread(str(out / f"curve-{results['weights']}.png")) is not None
@@ -101,6 +104,46 @@ def test_simulated_videos_are_no_real_clips(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}", encoding="utf-8")
     with pytest.raises(AnnotationError, match="are simulated"):
         measure_accuracy(tmp_path / "out", marks=[tmp_path / "marks.csv"])
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+@pytest.mark.parametrize(
+    ("parts", "subject"),
+    [(("curve",), "grace_hopper"), (("injected",), "smile_then_talk"), (("real",), "smile_then_talk")],
+)
+def test_weights_are_not_measured_on_people_of_their_training(
+    weights: Path, tmp_path: Path, part: str, parts: tuple[str, ...], subject: str
+) -> None:
+    checkpoint = load_checkpoint(weights)
+    taught = tmp_path / "taught.safetensors"
+    facts = {"train": {"subjects": ["ann"]}, "validation": {"subjects": ["bob"]}}
+    facts[part]["subjects"].append(subject)
+    save_checkpoint(taught, checkpoint.network, checkpoint.config, facts=facts)
+    with pytest.raises(AnnotationError, match=rf"{subject}\..*trained or validated on this face"):
+        measure_accuracy(tmp_path / "out", weights=taught, plan=SECONDS, parts=parts, workers=1)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "facts", [{}, {"train": {}}, {"train": "a table"}, {"train": {"subjects": ["ann"]}, "validation": None}]
+)
+def test_a_checkpoint_that_tells_of_nobody_shown_is_measured(facts: dict[str, object]) -> None:
+    refuse_known_people(facts, [Path("grace_hopper.jpg")])
+
+
+def test_a_real_clip_of_a_training_corpus_is_refused(smile_then_talk_clip: Path, tmp_path: Path) -> None:
+    video = {"source": source_digest(smile_then_talk_clip), "identity": "renamed", "combinations": []}
+    manifest = tmp_path / "corpus" / "manifest.json"
+    manifest.parent.mkdir()
+    manifest.write_text(json.dumps({"split": "train", "videos": [video]}), encoding="utf-8")
+    with pytest.raises(ConfigError, match="smile_then_talk"):
+        measure_accuracy(tmp_path / "out", plan=Plan(apart_from=(manifest,)), parts=("real",))
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_of_some_parts_have_a_name_of_their_own() -> None:
+    assert result_name("0123", PARTS) == "accuracy-0123"
+    assert result_name("0123", ("real", "simulated")) == "accuracy-0123-simulated-real"
 
 
 def test_no_worker_is_refused(tmp_path: Path) -> None:

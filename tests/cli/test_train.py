@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mespot.cli.app import main
-from mespot.model.checkpoint import load_checkpoint
+from mespot.model.checkpoint import file_digest, load_checkpoint
 
 Capture = pytest.CaptureFixture[str]
 QUICK = ("training.epochs=1", "training.batch=2", "training.windows_per_epoch=2", "training.window_frames=64")
@@ -37,6 +37,8 @@ def test_folds_with_a_frozen_backbone_share_its_maps(table: Path, weights: Path,
         checkpoint = load_checkpoint(out / "best.safetensors")
         assert checkpoint.config.training.mode == "frozen_backbone"
         assert checkpoint.facts["validation"]["subjects"] == [held_out]
+        assert checkpoint.facts["initial"] == file_digest(weights)[:16] == load_checkpoint(weights).digest
+        assert (checkpoint.facts["flows"], checkpoint.facts["synthetic"]) == (None, False)
         assert json.loads((out / "epochs.jsonl").read_text(encoding="utf-8"))["f1_mae"] >= 0
         assert checkpoint.network.flow is not None
         backbones.append(checkpoint.network.flow.state_dict())
@@ -78,6 +80,8 @@ def test_a_library_and_several_tables_teach_a_flow_network(smile_clip: Path, tmp
     assert facts["library"]["count"] == 6
     assert facts["library"]["split"] == "train"
     assert facts["validation"]["subjects"] == ["cat"]
+    assert (facts["initial"], facts["flows"]) == (None, file_digest(library)[:16])
+    assert facts["synthetic"] is True  # the library is, though the videos are not
 
 
 def test_a_library_is_refused_where_pictures_are_seen(table: Path, tmp_path: Path, capsys: Capture) -> None:

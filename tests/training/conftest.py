@@ -9,11 +9,14 @@ import torch
 from mespot.config import Config
 from mespot.core.expression import Expression, Kind
 from mespot.core.interval import Interval
+from mespot.model.candidates import MAE, ME
 from mespot.training.windows import Sample
+from mespot.vision.library import FlowLibrary
 from mespot.vision.streams import Streams
 
 SIDE = 32
 MakeSample = Callable[..., Sample]
+MakeLibrary = Callable[..., FlowLibrary]
 
 
 @pytest.fixture(autouse=True)
@@ -69,5 +72,21 @@ def make_sample() -> MakeSample:
             present=np.ones(frames, bool),
         )
         return Sample(f"video {seed}", streams, tuple(expressions))
+
+    return make
+
+
+@pytest.fixture
+def make_library() -> MakeLibrary:
+    """Return a maker of libraries that move the whole crop to the right and back: 10 rows an ME, 30 a MaE."""
+
+    def make(kinds: tuple[int, ...] = (ME, MAE), side: int = SIDE, px: float = 1.0) -> FlowLibrary:
+        lengths = [10 if kind == ME else 30 for kind in kinds]
+        steps = [np.repeat([1.0, -1.0], length // 2) / (length // 2) for length in lengths]
+        fields = np.zeros((len(kinds), 2, side, side), np.float16)
+        fields[:, 0] = px
+        bounds = np.concatenate([[0], np.cumsum(lengths)])
+        intervals = np.array([(0, length) for length in lengths])
+        return FlowLibrary(fields, np.concatenate(steps).astype(np.float32), bounds, intervals, np.array(kinds))
 
     return make

@@ -14,6 +14,7 @@ from mespot.config import Config
 from mespot.core.errors import CheckpointError, ConfigError
 from mespot.model.checkpoint import load_checkpoint
 from mespot.model.network import Network
+from mespot.training import loop as module
 from mespot.training.logs import Step
 from mespot.training.loop import learning_rate, train
 from mespot.training.maps import MapStore
@@ -21,8 +22,10 @@ from mespot.training.precision import computes_bfloat16
 from mespot.training.state import STATE_FILE
 from mespot.training.validate import score_samples
 from mespot.training.windows import Sample
+from mespot.vision.library import FlowLibrary
 
 MakeSample = Callable[..., Sample]
+MakeLibrary = Callable[..., FlowLibrary]
 
 
 @pytest.fixture
@@ -60,6 +63,33 @@ def test_a_broken_run_goes_on_to_the_same_weights(config: Config, videos: list[S
     assert [line["step"] for line in lines(tmp_path / "whole/steps.jsonl")] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize("last", [2, 3])
+def test_a_killed_run_goes_on_from_within_its_epoch_to_the_same_weights(
+    config: Config, videos: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    settings = config.override(["training.epochs=1", "training.average=0.9"])
+    train(videos[:2], [], settings, tmp_path / "whole", device="cpu")
+
+    def kill(step: Step) -> None:
+        if step.step == last:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        train(videos[:2], [], settings, tmp_path / "early", device="cpu", on_step=kill)
+    assert not (tmp_path / "early" / STATE_FILE).exists()
+    monkeypatch.setattr(module, "SAVE_EVERY_S", 0.0)
+    with pytest.raises(MemoryError):
+        train(videos[:2], [], settings, tmp_path / "killed", device="cpu", on_step=kill)
+    again: list[Step] = []
+    train(videos[:2], [], settings, tmp_path / "killed", device="cpu", resume=True, on_step=again.append)
+    assert [step.step for step in again] == [3]
+    whole, killed = (load_file(tmp_path / name / STATE_FILE) for name in ("whole", "killed"))
+    assert whole.keys() == killed.keys()
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
+    assert without_speed(tmp_path / "whole/steps.jsonl") == without_speed(tmp_path / "killed/steps.jsonl")
+    assert len(lines(tmp_path / "killed/epochs.jsonl")) == 1
+
+
 def test_checkpoints_carry_facts_and_thresholds(config: Config, videos: list[Sample], tmp_path: Path) -> None:
     short = config.override(["training.epochs=1"])
     best = train(videos[:2], videos[2:], short, tmp_path, device="cpu", facts={"held_out": "s3"})
@@ -81,6 +111,15 @@ def test_a_longer_run_goes_on_from_a_shorter_one(config: Config, videos: list[Sa
     train(videos, [], config, tmp_path, device="cpu", resume=True)
     assert len(lines(tmp_path / "steps.jsonl")) == 6
     assert [line["epoch"] for line in lines(tmp_path / "epochs.jsonl")] == [0, 1]
+
+
+def test_with_a_cosine_the_number_of_epochs_may_not_change(
+    config: Config, videos: list[Sample], tmp_path: Path
+) -> None:
+    once = config.override(["training.epochs=1", "training.windows_per_epoch=4", "training.cosine=true"])
+    train(videos, [], once, tmp_path, device="cpu")
+    with pytest.raises(CheckpointError, match="another configuration"):
+        train(videos, [], once.override(["training.epochs=2"]), tmp_path, device="cpu", resume=True)
 
 
 def test_a_run_is_neither_overwritten_nor_mixed(config: Config, videos: list[Sample], tmp_path: Path) -> None:
@@ -137,9 +176,30 @@ def test_resuming_needs_the_same_videos_and_annotations(
     fewer_marks = replace(videos[1], expressions=videos[1].expressions[1:])
     shorter = make_sample(1, frames=150)
     for others in (videos, [videos[0], fewer_marks], [videos[0], shorter], videos[1::-1]):
-        with pytest.raises(CheckpointError, match="other videos or annotations; give the same tables"):
+        with pytest.raises(CheckpointError, match="other videos, annotations or flows; give the same tables"):
             train(others, [], once, tmp_path, device="cpu", resume=True)
     train(videos[:2], [], once, tmp_path, device="cpu", resume=True)
+
+
+def test_resuming_needs_the_same_library(
+    config: Config, videos: list[Sample], make_library: MakeLibrary, tmp_path: Path
+) -> None:
+    once = config.override(["training.epochs=1", "training.windows_per_epoch=4", "training.pastes=2"])
+    train(videos, [], once, tmp_path, device="cpu", library=make_library())
+    for other in (None, make_library(px=2.0)):
+        with pytest.raises(CheckpointError, match="annotations or flows; give the same tables and library"):
+            train(videos, [], once, tmp_path, device="cpu", library=other, resume=True)
+    train(videos, [], once, tmp_path, device="cpu", library=make_library(), resume=True)
+
+
+def test_pastes_must_fit_the_streams_and_the_library(
+    config: Config, videos: list[Sample], make_library: MakeLibrary, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"training\.pastes is 0: nothing of the library would be pasted"):
+        train(videos, [], config, tmp_path / "a", device="cpu", library=make_library())
+    pictures = config.override(["backbone.streams=both", "training.pastes=2"])
+    with pytest.raises(ConfigError, match=r"adds flow that pictures would not show; .*backbone\.streams=flow"):
+        train(videos, [], pictures, tmp_path / "b", device="cpu")
 
 
 def test_a_step_that_is_not_finite_changes_nothing(config: Config, make_sample: MakeSample, tmp_path: Path) -> None:

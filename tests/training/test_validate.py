@@ -61,6 +61,28 @@ def test_the_sweep_finds_the_gap_between_right_and_wrong(
     assert (applied.threshold_me, applied.threshold_mae) == (found.threshold_me, found.threshold_mae)
 
 
+def test_me_are_swept_beside_the_mae_that_are_reported(
+    network: Network, config: Config, make_sample: MakeSample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A false MaE begins with every ME: below its score the ME would be taken for its rise."""
+    samples = [make_sample(seed, frames=160) for seed in (0, 1)]
+    right, waiting = oracle(samples, {Kind.ME: 0.6, Kind.MAE: 0.8}, wrong=0.0), iter(samples)
+
+    def locate(features: Features, network: Network) -> list[Located]:
+        sample, found, grid = next(waiting), right(features, network), network.grids()[0]
+        scores, distances = found[0]
+        for start in sample.intervals[sample.kinds == CLASS_OF_KIND[Kind.ME], 0]:
+            row = round(grid.row(start + 16))
+            scores[CLASS_OF_KIND[Kind.MAE] - 1, row] = 0.28
+            distances[:, row] = grid.centre(row) - start, start + 20 - grid.centre(row)
+        return found
+
+    monkeypatch.setattr(module, "locate", locate)
+    found = validate(network, samples, config)
+    assert found.scores.all == Counts(tp=sum(len(sample.expressions) for sample in samples))
+    assert (found.threshold_mae, found.threshold_me) == (0.3, 0.05)
+
+
 def test_scores_are_those_at_the_configured_thresholds_and_overlap(
     network: Network, config: Config, make_sample: MakeSample, monkeypatch: pytest.MonkeyPatch
 ) -> None:

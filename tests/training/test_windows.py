@@ -3,22 +3,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mespot.config import BackboneConfig, Config
+from mespot.config import Config
 from mespot.core.errors import ConfigError
+from mespot.core.expression import Expression, Kind
+from mespot.core.interval import Interval
 from mespot.core.signals import Grid
 from mespot.model.candidates import MAE, ME
 from mespot.model.network import Network
 from mespot.training.paste import LIBRARY
 from mespot.training.source import make_source
-from mespot.training.windows import Place, Sample, WindowSampler, augment, collate
+from mespot.training.windows import Place, Sample, WindowSampler
 from mespot.vision.library import FlowLibrary, view_facts
-from mespot.vision.streams import network_input
 
 MakeSample = Callable[..., Sample]
+MakeLibrary = Callable[..., FlowLibrary]
 GRIDS = tuple(Grid((stride - 1) / 2, stride, stride) for stride in (4, 8, 16, 32, 64))
 LENGTHS = (16, 8, 4, 2, 1)
 
@@ -95,70 +94,6 @@ def test_source_frames_become_rows(make_sample: MakeSample) -> None:
     np.testing.assert_allclose(make_sample(5, step=7).intervals, make_sample(5).intervals)
 
 
-def streams(side: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
-    """Smooth pictures and the flow of an expansion by 1 % about the centre."""
-    at = torch.arange(side, dtype=torch.float32)
-    y, x = torch.meshgrid(at, at, indexing="ij")
-    rgb = torch.stack([x, y, x + y])[None] / side
-    centre = (side - 1) / 2
-    flow = torch.stack([x - centre, y - centre])[None] * 0.01
-    return rgb, flow
-
-
-@given(st.booleans(), st.floats(0, 0.2), st.floats(0, 1), st.floats(0, 1))
-def test_an_augmented_expansion_is_the_same_expansion(flip: bool, cut: float, left: float, top: float) -> None:
-    rgb, flow = streams()
-    _, changed = augment(rgb, flow, Place(0, 0, 64, cut=(cut, left, top), flip=flip))
-    # However it is cut, enlarged or mirrored, the flow still grows by 0.01 px a px. Edges are clamped by the resizing.
-    grown_x = (changed[0, 0, :, 2:] - changed[0, 0, :, :-2])[2:-2, 2:-2] / 2
-    grown_y = (changed[0, 1, 2:, :] - changed[0, 1, :-2, :])[2:-2, 2:-2] / 2
-    torch.testing.assert_close(grown_x, torch.full_like(grown_x, 0.01), atol=2e-5, rtol=0)
-    torch.testing.assert_close(grown_y, torch.full_like(grown_y, 0.01), atol=2e-5, rtol=0)
-
-
-def test_a_flip_twice_is_no_flip_and_mirrors_the_pictures() -> None:
-    rgb, flow = streams()
-    flipped = augment(rgb, flow, Place(0, 0, 64, flip=True))
-    assert flipped[0] is not None
-    torch.testing.assert_close(flipped[0], rgb.flip(-1))
-    back = augment(*flipped, Place(0, 0, 64, flip=True))
-    torch.testing.assert_close(back, (rgb, flow))
-
-
-def test_the_gain_scales_the_flow_alone() -> None:
-    rgb, flow = streams()
-    changed = augment(rgb, flow, Place(0, 0, 64, gain=1.5))
-    torch.testing.assert_close(changed, (rgb, flow * 1.5))
-
-
-def test_training_sees_what_spotting_sees(config: Config, make_sample: MakeSample) -> None:
-    backbone = BackboneConfig(flow_clip_px=1.5)
-    sampler = WindowSampler([make_sample(0, pictures=True)], config.training)
-    window = sampler.cut(Place(sample=0, start=10, frames=64), GRIDS, LENGTHS)
-    batch = collate([window, window], backbone, torch.device("cpu"))
-    rgb, flow = network_input(window.rgb, window.flow, backbone)
-    assert batch.rgb is not None
-    assert rgb is not None
-    torch.testing.assert_close(batch.rgb[1].transpose(0, 1), torch.from_numpy(rgb))
-    torch.testing.assert_close(batch.flow[1].transpose(0, 1), torch.from_numpy(flow))
-    assert batch.flow.abs().max() == 1
-    assert [level.shape for level in batch.classes] == [(2, length) for length in LENGTHS]
-    assert [level.shape for level in batch.distances] == [(2, length, 2) for length in LENGTHS]
-
-
-def test_a_network_that_sees_the_flow_alone_gets_no_pictures(config: Config, make_sample: MakeSample) -> None:
-    batches = []
-    for pictures in (False, True):
-        sampler = WindowSampler([make_sample(0, pictures=pictures)], config.training)
-        place = Place(sample=0, start=10, frames=64, cut=(0.1, 0.3, 0.7), flip=True, gain=1.2)
-        window = sampler.cut(place, GRIDS, LENGTHS)
-        assert (window.rgb is not None) == pictures
-        batches.append(collate([window], config.backbone, torch.device("cpu")))
-    assert batches[0].rgb is None
-    assert batches[1].rgb is None
-    assert batches[0].flow.shape == batches[1].flow.shape
-
-
 def test_a_frame_without_a_face_is_no_background(config: Config, make_sample: MakeSample) -> None:
     sample = make_sample(0)
     streams_ = replace(sample.streams, present=np.arange(300) >= 32)
@@ -225,21 +160,11 @@ def moved_and_told(sampler: WindowSampler) -> int:
     return pasted
 
 
-def library_of(kinds: tuple[int, ...], side: int) -> FlowLibrary:
-    """Expressions that move the whole crop to the right and back: 10 rows an ME, 30 a MaE."""
-    lengths = [10 if kind == ME else 30 for kind in kinds]
-    steps = [np.repeat([1.0, -1.0], length // 2) / (length // 2) for length in lengths]
-    fields = np.zeros((len(kinds), 2, side, side), np.float16)
-    fields[:, 0] = 1.0
-    bounds = np.concatenate([[0], np.cumsum(lengths)])
-    intervals = np.array([(0, length) for length in lengths])
-    return FlowLibrary(fields, np.concatenate(steps).astype(np.float32), bounds, intervals, np.array(kinds))
-
-
-def test_expressions_of_a_library_are_pasted_as_often_as_asked(sampler: WindowSampler, config: Config) -> None:
+def test_expressions_of_a_library_are_pasted_as_often_as_asked(
+    sampler: WindowSampler, config: Config, make_library: MakeLibrary
+) -> None:
     settings = config.training.model_copy(update={"pastes": 3.0, "library_share": 0.5})
-    side = sampler.samples[0].streams.flow.shape[-1]
-    taught = WindowSampler(sampler.samples, settings, library_of((ME, MAE, ME), side))
+    taught = WindowSampler(sampler.samples, settings, make_library((ME, MAE, ME)))
     assert moved_and_told(taught) > 8
     pastes = [paste for k in range(200) for paste in taught.draw(1, k).pasted]
     from_library = [paste for paste in pastes if paste.sample == LIBRARY]
@@ -249,15 +174,18 @@ def test_expressions_of_a_library_are_pasted_as_often_as_asked(sampler: WindowSa
     assert all(paste.sample == LIBRARY for k in range(50) for paste in alone.draw(1, k).pasted)
 
 
-def test_a_library_of_another_size_is_refused(sampler: WindowSampler, config: Config) -> None:
+def test_a_library_of_another_size_is_refused(
+    sampler: WindowSampler, config: Config, make_library: MakeLibrary
+) -> None:
     with pytest.raises(ConfigError, match="library's flow is 5 px wide"):
-        WindowSampler(sampler.samples, config.training, library_of((ME,), 5))
+        WindowSampler(sampler.samples, config.training, make_library((ME,), 5))
 
 
 @pytest.mark.parametrize("changed", ["decode.sampling_fps=25", "align.crop_px=192", "flow.remove_nose_mean=false"])
-def test_a_library_of_another_view_of_the_face_is_refused(sampler: WindowSampler, config: Config, changed: str) -> None:
-    side = sampler.samples[0].streams.flow.shape[-1]
-    library, network = library_of((ME,), side), Network(config)
+def test_a_library_of_another_view_of_the_face_is_refused(
+    sampler: WindowSampler, config: Config, make_library: MakeLibrary, changed: str
+) -> None:
+    library, network = make_library((ME,)), Network(config)
     same = replace(library, facts=view_facts(config))
     for allowed in (library, same):
         make_source(sampler.samples, config, network, allowed)
@@ -265,3 +193,36 @@ def test_a_library_of_another_view_of_the_face_is_refused(sampler: WindowSampler
     name = changed.split(".")[1].split("=")[0]
     with pytest.raises(ConfigError, match=f"the library of flows was made with {name} = "):
         make_source(sampler.samples, config, network, other)
+
+
+def test_nothing_is_pasted_where_a_short_window_or_video_has_ended(
+    config: Config, make_sample: MakeSample, make_library: MakeLibrary
+) -> None:
+    settings = config.training.model_copy(update={"pastes": 4.0, "short_share": 0.7, "library_share": 0.5})
+    samples = [make_sample(0), make_sample(2, frames=52)]
+    sampler = WindowSampler(samples, settings, make_library((ME,)))
+    pasted = 0
+    for k in range(60):
+        place = sampler.draw(0, k)
+        shown = min(place.frames, len(samples[place.sample].streams) - place.start)
+        window = sampler.cut(place, GRIDS, LENGTHS)
+        assert not window.flow[shown:].any()
+        pasted += len(place.pasted) * (shown < 64)
+        for paste in place.pasted:
+            start, stop, _ = sampler._span(paste)
+            assert paste.at + (stop - start) * paste.pace <= shown
+    assert pasted > 10
+
+
+def test_an_expression_without_a_sampled_row_is_neither_shown_nor_pasted(
+    config: Config, make_sample: MakeSample
+) -> None:
+    sample = make_sample(0)
+    missed = Sample("missed", sample.streams, (Expression(Interval(400, 410), Kind.ME),))  # after the last of them
+    assert (missed.intervals[:, 0] == missed.intervals[:, 1]).all()
+    settings = config.training.model_copy(update={"pastes": 4.0})
+    sampler = WindowSampler([missed, sample], settings)
+    pastes = [paste for k in range(40) for paste in sampler.draw(0, k).pasted]
+    assert {paste.sample for paste in pastes} == {1}
+    window = sampler.cut(Place(sample=0, start=236, frames=64), GRIDS, LENGTHS)
+    assert not any(target.classes.any() for target in window.targets)

@@ -46,6 +46,18 @@ def test_a_library_that_states_nothing_is_read(library: FlowLibrary, tmp_path: P
     assert FlowLibrary.load(path).facts == {}
 
 
+def test_a_digest_belongs_to_one_content(library: FlowLibrary) -> None:
+    assert replace(library, fields=library.fields.copy()).digest() == library.digest()
+    others = (
+        replace(library, fields=2 * library.fields),
+        replace(library, steps=-library.steps),
+        replace(library, bounds=np.array([0, 2, 5]), intervals=np.array([[0, 2], [0, 2]])),
+        replace(library, intervals=np.array([[0, 2], [0, 2]])),
+        replace(library, kinds=np.array([2, 1])),
+    )
+    assert len({library.digest(), *(other.digest() for other in others)}) == len(others) + 1
+
+
 @pytest.mark.parametrize("content", [b"", b"no library at all"])
 def test_another_file_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "library.safetensors"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mespot.accuracy.figures import Measured, pairs
-from mespot.accuracy.measurement import Found
+from mespot.accuracy.measurement import Spotted
 from mespot.accuracy.sets import LabelledVideo, Mark
 from mespot.core.atomic import whole_file
 from mespot.core.expression import Kind
@@ -74,7 +74,7 @@ def recall_points(fps: float, measured: Measured, edges_px: Sequence[float] = ED
     return points
 
 
-def _bin(video: LabelledVideo, found: Found, low: float, high: float) -> dict[str, float]:
+def _bin(video: LabelledVideo, found: Spotted, low: float, high: float) -> dict[str, float]:
     def inside(mark: Mark) -> bool:
         moved = mark.intensity_px
         return mark.expression.kind is Kind.ME and moved is not None and low <= moved < high
@@ -114,15 +114,14 @@ def draw_curve(points: Sequence[Point], path: Path) -> Path:
 
 def _draw_rates(axes: Axes, by_rate: Mapping[float, Sequence[Point]]) -> None:
     """Draw a line a frame rate through the middles of its bins that hold ME, with the intervals."""
-    shift = 1.0
     for number, (fps, points) in enumerate(sorted(by_rate.items())):
         colour = RATE_COLOURS[number % len(RATE_COLOURS)]
         shift = 1 + 0.02 * (number - (len(by_rate) - 1) / 2)  # beside each other, so that all intervals are seen
         shown = [(point, (point.low_px * point.high_px) ** 0.5 * shift) for point in points if point.shown]
         values = [(place, point.recall.value) for point, place in shown if point.recall.value is not None]
-        axes.plot(
-            *zip(*values, strict=True), color=colour, marker="o", linewidth=1.8, label=f"{fps:g} frames a second"
-        ) if values else None
+        if values:
+            label = f"{fps:g} frames a second"
+            axes.plot(*zip(*values, strict=True), color=colour, marker="o", linewidth=1.8, label=label)
         for point, place in shown:
             if point.recall.low is not None and point.recall.high is not None:
                 axes.plot([place, place], [point.recall.low, point.recall.high], color=colour, linewidth=1, alpha=0.6)

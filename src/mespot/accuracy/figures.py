@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mespot.accuracy.measurement import Found
+from mespot.accuracy.measurement import Spotted
 from mespot.accuracy.movement import moved_regions
 from mespot.accuracy.sets import UNTOUCHED, LabelledVideo, Mark
 from mespot.core.expression import Detection, Kind
@@ -23,7 +23,7 @@ STRONG_PX = 0.5
 BLINK_IOU = 0.3
 """Least overlap of a blink with the ME that it was taken for."""
 
-Measured = Sequence[tuple[LabelledVideo, Found]]
+Measured = Sequence[tuple[LabelledVideo, Spotted]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Figure:
         }
 
 
-def pairs(video: LabelledVideo, found: Found) -> Iterator[tuple[Mark, Detection]]:
+def pairs(video: LabelledVideo, found: Spotted) -> Iterator[tuple[Mark, Detection]]:
     """Yield every true positive with its expression: one-to-one, by kind, IoU of at least `IOU`."""
     for row, column in match(reference=video.expressions, detected=found.detections, iou=IOU):
         yield video.marks[row], found.detections[column]
@@ -155,7 +155,10 @@ def simulated_figures(part: str, measured: Measured) -> list[Figure]:
 
 
 def distractor_figures(part: str, measured: Measured) -> list[Figure]:
-    """Return what is reported where there is no expression: a minute, within speech, and at blinks."""
+    """Return what is reported where there is no expression: a minute, within speech, and at blinks.
+
+    A video that was refused adds nothing: it could hold no false detection.
+    """
     tallies = Tallies.of([_distracted(video, found) for video, found in measured])
     total = tallies.total
     return [
@@ -183,9 +186,16 @@ def distractor_figures(part: str, measured: Measured) -> list[Figure]:
 def injected_figures(part: str, measured: Measured) -> list[Figure]:
     """Return the recall of injected ME, and how many more detections there are than in the untouched clips.
 
-    True positives are not counted among the detections; what a clip holds of its own is in both.
+    True positives are not counted among the detections; what a clip holds of its own is in both. Copies of a clip are
+    the same person in the same light, so their counts are added up and clips are resampled. Expressions of a video
+    that was refused count as missed, and its minutes not at all.
     """
-    tallies = Tallies.of([_injected(video, found) for video, found in measured])
+    clips: dict[str, dict[str, float]] = {}
+    for video, found in measured:
+        clip = clips.setdefault(video.subject, {})
+        for name, count in _injected(video, found).items():
+            clip[name] = clip.get(name, 0.0) + count
+    tallies = Tallies.of(list(clips.values()))
     more = tallies.ratio_difference(({"other": 1}, {"minutes": 1}), ({"untouched": 1}, {"untouched minutes": 1}))
     total = tallies.total
     return [
@@ -213,13 +223,13 @@ def _ratios(part: str, kind: str, tallies: Tallies) -> Iterator[Figure]:
     yield Figure(part, f"{kind} F1", tallies.ratio({tp: 2}, {tp: 2, fp: 1, fn: 1}), counts)
 
 
-def _counts(video: LabelledVideo, found: Found) -> dict[str, float]:
+def _counts(video: LabelledVideo, found: Spotted) -> dict[str, float]:
     scores = score_video(reference=video.expressions, detected=found.detections, iou=IOU)
     kinds = (("MaE", scores.mae), ("ME", scores.me), ("all", scores.all))
     return {f"{kind} {name}": getattr(counts, name) for kind, counts in kinds for name in ("tp", "fp", "fn")}
 
 
-def _strong(video: LabelledVideo, found: Found) -> dict[str, float]:
+def _strong(video: LabelledVideo, found: Spotted) -> dict[str, float]:
     return {
         "shown": sum(map(_is_strong, video.marks)),
         "found": sum(_is_strong(mark) for mark, _ in pairs(video, found)),
@@ -230,12 +240,14 @@ def _is_strong(mark: Mark) -> bool:
     return mark.expression.kind is Kind.ME and (mark.intensity_px or 0.0) >= STRONG_PX
 
 
-def _named(video: LabelledVideo, found: Found) -> dict[str, float]:
+def _named(video: LabelledVideo, found: Spotted) -> dict[str, float]:
     told = [one.attention.region in moved_regions(mark.actions, mark.side) for mark, one in pairs(video, found)]
     return {"named": len(told), "moved": sum(told)}
 
 
-def _distracted(video: LabelledVideo, found: Found) -> dict[str, float]:
+def _distracted(video: LabelledVideo, found: Spotted) -> dict[str, float]:
+    if found.rejected:
+        return {}
     speech = [_frames(one, found) for one in video.distractions if one.kind == "speech"]
     blinks = [_frames(one, found) for one in video.distractions if one.kind == "blink"]
     me = [one.interval for one in found.detections if one.kind is Kind.ME]
@@ -255,20 +267,21 @@ def taken_for(blink: Interval, me: Interval) -> bool:
     return me.iou(blink) >= BLINK_IOU or me.intersection(blink) == len(me)
 
 
-def _frames(one: Distraction, found: Found) -> Interval:
+def _frames(one: Distraction, found: Spotted) -> Interval:
     """Return the frames of a distraction; what follows the end of its video is left out."""
     last = max(1, round(found.seconds / found.frame_s))
     start = min(round(one.start_s / found.frame_s), last - 1)
     return Interval(start, max(start + 1, min(round(one.stop_s / found.frame_s), last)))
 
 
-def _injected(video: LabelledVideo, found: Found) -> dict[str, float]:
-    if UNTOUCHED in video.path.name:
-        return {"untouched": len(found.detections), "untouched minutes": found.minutes}
+def _injected(video: LabelledVideo, found: Spotted) -> dict[str, float]:
+    minutes = 0.0 if found.rejected else found.minutes
+    if video.path.stem.endswith(UNTOUCHED):
+        return {"untouched": len(found.detections), "untouched minutes": minutes}
     scores = score_video(reference=video.expressions, detected=found.detections, iou=IOU)
     return {
         "ME tp": scores.me.tp,
         "ME fn": scores.me.fn,
         "other": scores.all.fp,
-        "minutes": found.minutes,
+        "minutes": minutes,
     }

@@ -38,7 +38,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Spotted:
     """What a checkpoint reports of one video.
 
     Parameters
@@ -83,7 +83,7 @@ class Found:
         return json.dumps({"detections": entries, **facts, "rejected": self.rejected}, indent=1) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> Found:
+    def from_json(cls, text: str) -> Spotted:
         """Read what `to_json` returned; a ValueError, KeyError or TypeError where it is something else."""
         values: dict[str, Any] = json.loads(text)
         detections = tuple(_detection(entry) for entry in values.pop("detections"))
@@ -91,14 +91,15 @@ class Found:
 
 
 class Measurer:
-    """Runs a checkpoint over videos and keeps what it found.
+    """Runs a checkpoint over videos and keeps what it spotted.
 
     Parameters
     ----------
     weights : Path, optional
         A checkpoint; the shipped default weights otherwise.
     folder : Path
-        Where streams and detections are kept, keyed by the content of the videos, the configuration and the weights.
+        Where streams and detections are kept, keyed by the content of the videos, the configuration, the
+        weights and the engine.
     workers : int
         Processes that make crops and flow.
 
@@ -123,7 +124,7 @@ class Measurer:
             self._engine = choose_engine(self.checkpoint.network, self.config.backbone)
         return self._engine
 
-    def measure(self, videos: Sequence[Path], *, on_progress: OnProgress, stage: str = "measuring") -> list[Found]:
+    def measure(self, videos: Sequence[Path], *, on_progress: OnProgress, stage: str = "measuring") -> list[Spotted]:
         """Return what the checkpoint reports of every video, from the folder where it is kept there already.
 
         A video that the pipeline refuses (no face, too short) has no detections.
@@ -141,13 +142,13 @@ class Measurer:
         return [found[place] for place in range(len(videos))]
 
     def _file(self, video: Path) -> Path:
-        key = hashlib.sha256(f"{VERSION}-{STAGE_VERSION}-{video_digest(video)}".encode()).hexdigest()[:16]
-        return self._kept / f"{video.stem}-{key}.json"
+        key = f"{VERSION}-{STAGE_VERSION}-{self.engine.name}-{video_digest(video)}"
+        return self._kept / f"{video.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
-    def _find(self, video: Path, rejected: str) -> Found:
+    def _find(self, video: Path, rejected: str) -> Spotted:
         if rejected:
             info = VideoReader(video).info
-            return Found((), info.frame_duration_s, self.config.decode.sampling_fps, info.duration_s, rejected)
+            return Spotted((), info.frame_duration_s, self.config.decode.sampling_fps, info.duration_s, rejected)
         streams, landmarks = kept_streams(video, self.config, self._streams)
         features = encode_features(
             [streams],
@@ -160,7 +161,7 @@ class Measurer:
         lean = tuple(replace(one, attention=Attention(one.attention.region)) for one in detections)
         frame_s = float(np.polyfit(streams.frames, streams.times_s, 1)[0])
         sampled_s = float(np.median(np.diff(streams.times_s)))
-        return Found(lean, frame_s, 1 / sampled_s, float(streams.times_s[-1] - streams.times_s[0]) + sampled_s)
+        return Spotted(lean, frame_s, 1 / sampled_s, float(streams.times_s[-1] - streams.times_s[0]) + sampled_s)
 
 
 def keep_streams(video: Path, config: Config, cache: Path) -> str:
@@ -224,10 +225,10 @@ def _detection(entry: Mapping[str, Any]) -> Detection:
     return Detection(interval, Kind(entry["kind"]), entry["score"], entry["apex"], Attention(entry["region"]))
 
 
-def _read(file: Path) -> Found | None:
+def _read(file: Path) -> Spotted | None:
     """Return what is kept; None where there is nothing usable, so that it is made again."""
     try:
-        return Found.from_json(file.read_text(encoding="utf-8"))
+        return Spotted.from_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

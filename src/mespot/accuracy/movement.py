@@ -59,14 +59,24 @@ def region_displacements(actions: str, side: str) -> Float32:
     distance = np.hypot(moved[..., 0], moved[..., 1])
     # The inside of a mouth that opens was nowhere in the neutral picture: its motion is no displacement.
     seen = distance <= 1.05 * neutral.fields.greatest(weights)
-    return np.array([distance[mask & seen].mean() for mask in region_masks(landmarks, _SIDE_PX)], np.float32)
+    means = np.array([distance[mask & seen].mean() for mask in region_masks(landmarks, _SIDE_PX)], np.float32)
+    means.setflags(write=False)  # all callers share it
+    return means
 
 
 @cache
 def _face() -> tuple[Neutral, Float32]:
     """Return a bundled face at rest, and its landmarks in px of the shown picture."""
     plain = Variation(
-        _FACE_PX, False, 0.0, np.zeros((len(SHAPE_ANCHORS), 2)), (0.0, 0.0), 1.0, 1.0, 0.0, (1.0, 1.0, 1.0)
+        face_px=_FACE_PX,
+        mirrored=False,
+        tilt=0.0,
+        shape=np.zeros((len(SHAPE_ANCHORS), 2)),
+        shift=(0.0, 0.0),
+        gamma=1.0,
+        saturation=1.0,
+        blur_px=0.0,
+        gains=(1.0, 1.0, 1.0),
     )
     with resources.as_file(resources.files("mespot.assets") / "faces" / "grace_hopper.jpg") as path:
         return build_neutral(load_still(path), plain, (_SIDE_PX, _SIDE_PX))

@@ -14,6 +14,8 @@ def marked_records(
 ) -> Iterator[dict[str, Any]]:
     """Yield one record a marked expression with the detection of its kind that overlaps it most, and one for the rest.
 
+    Marks take detections in order of onset, so that one may take what the next overlaps more.
+
     Parameters
     ----------
     reference : sequence of Expression
@@ -24,7 +26,7 @@ def marked_records(
         The clip.
     """
     left = list(detected)
-    for mark in reference:
+    for mark in sorted(reference, key=lambda one: one.interval.onset):
         record: dict[str, Any] = {"clip": info.path.name, "marked": f"{mark.kind} {mark.interval.onset}"}
         own = [found for found in left if found.kind is mark.kind and found.interval.iou(mark.interval) > 0]
         if own:

@@ -11,7 +11,7 @@ The JSON object has the keys
 ``plan``
     `mespot.accuracy.sets.Plan`: sizes of the sets and their seed.
 ``bootstrap``
-    Resamples, level and unit of the intervals.
+    Resamples, level and units of the intervals: by part where it is not the video.
 ``parts``
     By name (`PARTS`) an object with ``synthetic`` (whether any of it is simulated), ``set`` (videos, minutes, numbers
     of ME and MaE, subjects, and the videos that were refused with the reason), ``figures`` (name, value, low, high,
@@ -58,8 +58,8 @@ def header(measurer: Measurer, plan: Plan) -> dict[str, Any]:
         "config_digest": measurer.config.digest(),
         "engine": measurer.engine.name,
         "thresholds": {"ME": spotting.threshold_me, "MaE": spotting.threshold_mae},
-        "plan": asdict(plan) | {"apart_from": [path.name for path in plan.apart_from]},
-        "bootstrap": {"resamples": RESAMPLES, "level": 0.95, "unit": "video"},
+        "plan": asdict(plan) | {"apart_from": [f"{path.parent.name}/{path.name}" for path in plan.apart_from]},
+        "bootstrap": {"resamples": RESAMPLES, "level": 0.95, "unit": "video", "injected": "clip"},
     }
 
 
@@ -86,7 +86,8 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Weights `{results['weights']}`, thresholds as in the file (MaE {thresholds['MaE']:g}, "
         f"ME {thresholds['ME']:g}), mespot {results['mespot']}, {results['engine']}. True positive: IoU >= {IOU:g}, "
-        "one-to-one, by kind; counts pooled. 95 % intervals: bootstrap over videos."
+        "one-to-one, by kind; counts pooled. 95 % intervals: bootstrap over videos, with injected ME over clips; not "
+        "over people, of whom a set shows few."
     )
     for name, part in results["parts"].items():
         yield ""
@@ -100,9 +101,14 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _set_sentence(facts: Mapping[str, Any]) -> str:
-    text = f"videos: {facts['videos']}, {facts['minutes']:.1f} minutes, {facts['MaE']} MaE, {facts['ME']} ME"
+    text = (
+        f"videos: {facts['videos']}, people: {len(facts['subjects'])}, {facts['minutes']:.1f} minutes, "
+        f"{facts['MaE']} MaE, {facts['ME']} ME"
+    )
     if facts["refused"]:
-        text += f"; refused, their expressions count as missed: {', '.join(facts['refused'])}"
+        text += (
+            f"; refused, their expressions count as missed and their minutes not at all: {', '.join(facts['refused'])}"
+        )
     return text + "."
 
 

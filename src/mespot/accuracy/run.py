@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from mespot.accuracy.measurement import Measurer
 from mespot.accuracy.real import marked_records
 from mespot.accuracy.report import PARTS, header, markdown, set_facts
 from mespot.accuracy.sets import (
+    SPLIT,
     LabelledVideo,
     Plan,
     held_out_clips,
@@ -33,6 +34,7 @@ from mespot.accuracy.sets import (
 from mespot.core.atomic import whole_file
 from mespot.core.errors import AnnotationError, ConfigError
 from mespot.pipeline import OnProgress
+from mespot.simulate.manifest import check_apart
 from mespot.training.run import simulated
 from mespot.vision.decode import VideoReader
 
@@ -70,8 +72,8 @@ class Bench:
         Processes.
     media : tuple of Path
         Further stills and clips that were held out.
-    tables : tuple of Path
-        Marked real clips.
+    marked : tuple of LabelledVideo
+        Real clips with the expressions that a person marked.
     on_progress : callable
         Receives `mespot.pipeline.Progress`.
     """
@@ -81,7 +83,7 @@ class Bench:
     plan: Plan
     workers: int
     media: tuple[Path, ...]
-    tables: tuple[Path, ...]
+    marked: tuple[LabelledVideo, ...]
     on_progress: OnProgress
 
     def simulate(self, name: str, **changes: float) -> Measured:
@@ -116,6 +118,8 @@ def measure_accuracy(
 ) -> Accuracy:
     """Measure what weights reach on videos that training never saw.
 
+    All that may be refused is refused before anything is simulated.
+
     Parameters
     ----------
     out : Path
@@ -139,9 +143,10 @@ def measure_accuracy(
     Raises
     ------
     ConfigError
-        An unknown part, no worker, or a plan that cannot be simulated.
+        An unknown part, no worker, a plan that cannot be simulated, or a corpus of ``plan.apart_from`` shows one of
+        the people.
     CheckpointError, AnnotationError, VideoError, FaceError
-        The weights, a table, or a file of ``media`` is not as stated.
+        The weights, a table, or a file of ``media`` is not as stated; or the weights were trained on one of the people.
     """
     if unknown := [part for part in parts if part not in PARTS]:
         raise ConfigError(f"part {unknown[0]}: is unknown; choose among {', '.join(PARTS)}.")
@@ -151,10 +156,50 @@ def measure_accuracy(
     tables = (*own_marks(), *marks)
     if made := [table for table in tables if simulated(table)]:
         raise AnnotationError(f"{made[0]}: its videos are simulated; name tables of real clips.")
+    marked = tuple(video for table in tables for video in marked_videos(table)) if "real" in parts else ()
+    people = _people(parts, media, marked)
+    check_apart(people, SPLIT, plan.apart_from)
+    measurer = Measurer(weights, out, workers=workers)
+    refuse_known_people(measurer.checkpoint.facts, people)
     out.mkdir(parents=True, exist_ok=True)
-    bench = Bench(out, Measurer(weights, out, workers=workers), plan, workers, tuple(media), tables, on_progress)
+    bench = Bench(out, measurer, plan, workers, tuple(media), marked, on_progress)
     results = {"parts": {part: _MEASURES[part](bench) for part in PARTS if part in parts}}
     return _written(out, header(bench.measurer, plan) | results)
+
+
+def refuse_known_people(facts: Mapping[str, Any], people: Iterable[Path]) -> None:
+    """Refuse stills and clips on which weights were trained or validated, as far as their checkpoint says.
+
+    Parameters
+    ----------
+    facts : mapping
+        Of the checkpoint: the subjects of ``train`` and ``validation``, which in a simulated corpus are the stems of
+        the stills and clips that it shows; nothing where a checkpoint does not tell.
+    people : iterable of Path
+        Stills and clips, known by their stems.
+
+    Raises
+    ------
+    AnnotationError
+        One of them is among the subjects.
+    """
+    described = [part for part in (facts.get("train"), facts.get("validation")) if isinstance(part, Mapping)]
+    known = {str(subject) for part in described for subject in part.get("subjects", ())}
+    for path in people:
+        if path.stem in known:
+            raise AnnotationError(
+                f"{path.name}: the weights were trained or validated on this face; measure weights that never saw it."
+            )
+
+
+def _people(parts: Sequence[str], media: Sequence[Path], marked: Sequence[LabelledVideo]) -> list[Path]:
+    """Return the stills and clips that the parts show."""
+    shown = [video.path for video in marked]
+    if "injected" in parts:
+        shown += held_out_clips(media)
+    if set(parts) - {"injected", "real"}:
+        shown += held_out_faces(media)
+    return list(dict.fromkeys(shown))
 
 
 def _simulated(bench: Bench) -> dict[str, Any]:
@@ -181,7 +226,7 @@ def _injected(bench: Bench) -> dict[str, Any]:
 
 
 def _real(bench: Bench) -> dict[str, Any]:
-    measured = bench.measure([video for table in bench.tables for video in marked_videos(table)], "real")
+    measured = bench.measure(bench.marked, "real")
     records = [
         record
         for video, found in measured
@@ -221,8 +266,15 @@ def _part(measured: Measured, figures: Sequence[Figure], *, synthetic: bool = Tr
     }
 
 
+def result_name(weights: str, parts: Iterable[str]) -> str:
+    """Return the name, without suffix, of the results of some parts; theirs do not overwrite those of all parts."""
+    measured = [part for part in PARTS if part in set(parts)]
+    return "-".join(["accuracy", weights, *(measured if len(measured) < len(PARTS) else ())])
+
+
 def _written(out: Path, results: dict[str, Any]) -> Accuracy:
-    files = [out / f"accuracy-{results['weights']}.{suffix}" for suffix in ("json", "md")]
+    name = result_name(results["weights"], results["parts"])
+    files = [out / f"{name}.{suffix}" for suffix in ("json", "md")]
     for file, text in zip(files, (json.dumps(results, indent=1) + "\n", markdown(results)), strict=True):
         with whole_file(file) as part:
             part.write_text(text, encoding="utf-8")

@@ -24,8 +24,8 @@ from mespot.vision.decode import VideoReader
 
 SPLIT = "test"
 """Combinations of actions that no training video shows."""
-UNTOUCHED = "untouched"
-"""Stands in the file name of a carrier clip into which nothing was injected."""
+UNTOUCHED = "_untouched"
+"""Ends the stem of a carrier clip into which nothing was injected."""
 CHECKOUT = Path(__file__).parents[3]
 """The repository in a clone; in an installed package there is nothing of it here."""
 

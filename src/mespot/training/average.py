@@ -64,9 +64,8 @@ def average_checkpoints(
     found = validate(last.network, list(samples(dataset, last.config, cache, on_line)), last.config)
     for line in score_lines(found.scores, 0.5, simulated(validation_table)):
         on_line(line)
-    facts: dict[str, Any] = {
-        name: last.facts[name] for name in ("synthetic", "train", "validation", "library") if name in last.facts
-    }
+    kept = ("synthetic", "initial", "flows", "library", "train", "validation")
+    facts: dict[str, Any] = {name: last.facts[name] for name in kept if name in last.facts}
     facts |= {
         "mean_of": [checkpoint.digest for checkpoint in checkpoints],
         "f1_mae": found.scores.mae.f1,

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from mespot.core.atomic import whole_file
+
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
@@ -109,4 +111,5 @@ def _truncate(path: Path, keep: Callable[[dict[str, Any]], bool]) -> None:
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     # A break in the middle of a line leaves it without its end.
     kept = [line for line in lines if line.endswith("}") and keep(json.loads(line))]
-    path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+    with whole_file(path) as part:
+        part.write_text("".join(line + "\n" for line in kept), encoding="utf-8")

@@ -21,7 +21,7 @@ from mespot.training.interrupt import interruptible
 from mespot.training.logs import RunLog, Step
 from mespot.training.moving import MovingMean
 from mespot.training.precision import computes_bfloat16
-from mespot.training.source import Targets, cut_ahead, make_source
+from mespot.training.source import Targets, check_pastes, cut_ahead, make_source
 from mespot.training.state import STATE_FILE, RunState, config_digest, data_digest, load_state, save_state
 from mespot.training.validate import validate
 from mespot.training.windows import Sample
@@ -29,6 +29,8 @@ from mespot.vision.library import FlowLibrary
 
 LEAST_RATE = 0.01
 """Share of the learning rate that cosine annealing ends with."""
+SAVE_EVERY_S = 300.0
+"""Work within an epoch after which the state is saved, s: as much is lost where a run is killed."""
 
 
 def train(
@@ -58,7 +60,8 @@ def train(
         Folder for ``best.safetensors``, ``last.safetensors``, the logs (`mespot.training.logs.RunLog`) and the state
         from which a run goes on.
     resume : bool
-        Go on where the run in ``out`` stopped, to the step; begins anew where there is none.
+        Go on at the step at which the run in ``out`` was saved last: at the end of an epoch, on Ctrl-C, and every
+        `SAVE_EVERY_S` between; the result is that of a run without a break. Begins anew where there is none.
     device : str
         ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
     on_step : callable, optional
@@ -75,10 +78,11 @@ def train(
     Raises
     ------
     CheckpointError
-        ``out`` holds a run and ``resume`` is off, or that run had another configuration, other videos or annotations;
-        or the maps of the samples are those of another backbone.
+        ``out`` holds a run and ``resume`` is off, or that run had another configuration, other videos,
+        annotations or flows; or the maps of the samples are those of another backbone.
     ConfigError
-        ``training.patience`` is given without validation videos, or a library that the network cannot learn from.
+        ``training.patience`` is given without validation videos, or pastes or a library that the network cannot learn
+        from, or a library of which nothing is pasted.
     KeyboardInterrupt
         Ctrl-C was pressed; the state was saved first.
 
@@ -114,12 +118,13 @@ class _Run:
         settings = config.training
         if settings.patience and not validation:
             raise ConfigError("training.patience: early stopping needs validation videos; name some, or set it to 0.")
-        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.device = training_device(device)
         torch.manual_seed(settings.seed)
         self.network = Network(config)
         if start is not None:
             self.network.load_state_dict(start.state_dict())
         set_batch_norm_momentum(self.network, settings.batch_norm_momentum)
+        check_pastes(config, library)
         self.source = make_source(samples, config, self.network, library)
         self.network.to(self.device).train()
         self.mean = MovingMean(self.network, settings.average) if settings.average else None
@@ -130,7 +135,7 @@ class _Run:
             say("training.precision = bfloat16: this processor has no bfloat16 arithmetic; float32 is used instead")
         self.validation, self.config, self.out, self.facts, self.say = validation, config, out, facts, say
         self.steps_per_epoch = max(1, settings.windows_per_epoch // (settings.batch * settings.accumulate))
-        self.state = RunState(config=config_digest(config), data=data_digest(samples, validation))
+        self.state = RunState(config=config_digest(config), data=data_digest(samples, validation, library))
 
     @property
     def epoch(self) -> int:
@@ -160,8 +165,12 @@ class _Run:
             self.state = load_state(path, self.network, self.optimizer, self.state, mean)
 
     def finish_epoch(self, log: RunLog, on_step: Callable[[Step], None] | None, interrupted: threading.Event) -> None:
-        """Take the steps that are left of this epoch, validate and save; only save when interrupted before its end."""
+        """Take the steps that are left of this epoch, validate and save; only save when interrupted before its end.
+
+        Long epochs are saved every `SAVE_EVERY_S` too.
+        """
         settings, began = self.config.training, time.perf_counter()
+        saved = began
         epoch, first = divmod(self.state.step, self.steps_per_epoch)
         begin, stop = (step * settings.accumulate for step in (first, self.steps_per_epoch))
         waited_s = 0.0
@@ -170,6 +179,10 @@ class _Run:
                 step = self._step(epoch, batches)
                 waited_s += step.waiting_s
                 log.step(step)
+                # After its last step an epoch is saved with what it reached, or that would be lost.
+                if self.epoch == epoch and time.perf_counter() - saved >= SAVE_EVERY_S:
+                    self._save()
+                    saved = time.perf_counter()
                 if on_step:
                     on_step(step)
                 if interrupted.is_set():
@@ -178,6 +191,9 @@ class _Run:
         if self.epoch > epoch:
             windows = (self.steps_per_epoch - first) * settings.accumulate * settings.batch
             self._finish(epoch, log, windows / took_s, waited_s / took_s)
+        self._save()
+
+    def _save(self) -> None:
         mean = self.mean.network if self.mean else None
         save_state(self.out / STATE_FILE, self.network, self.optimizer, self.state, mean)
 
@@ -240,6 +256,11 @@ class _Run:
         self.say(
             f"epoch {epoch}: {reached}{windows_per_s:.2f} windows a second, {waiting:.1%} of the time waiting for them"
         )
+
+
+def training_device(name: str) -> torch.device:
+    """Return the device of a name; ``auto`` is CUDA where there is one."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
 
 
 def set_batch_norm_momentum(network: torch.nn.Module, momentum: float) -> None:

@@ -13,8 +13,11 @@ def computes_bfloat16(device: torch.device) -> bool:
     Notes
     -----
     A CPU without such instructions emulates them: training was 40 times slower there than in float32. PyTorch names
-    the instruction sets of a CPU ``avx512_bf16``, ``amx_bf16``, ``bf16`` or ``sve_bf16``.
+    the instruction sets of a CPU ``avx512_bf16``, ``amx_bf16``, ``bf16`` or ``sve_bf16``. NVIDIA cards compute it from
+    compute capability 8.0 (Ampere) on, and emulate it before.
     """
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
         return True
     capabilities: Mapping[str, object] = getattr(

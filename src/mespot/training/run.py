@@ -16,13 +16,14 @@ from mespot.data.dataset import AnnotatedVideo, Dataset
 from mespot.data.folds import refuse_shared_subjects, split
 from mespot.data.table import load_table
 from mespot.evaluation.scores import Counts, Scores
-from mespot.model.checkpoint import load_checkpoint
+from mespot.model.checkpoint import file_digest, load_checkpoint
 from mespot.model.engine import choose_engine
 from mespot.pipeline import extract_streams, load_default_weights
 from mespot.training.initial import starting_network
 from mespot.training.logs import Step
-from mespot.training.loop import train
+from mespot.training.loop import train, training_device
 from mespot.training.maps import MapStore
+from mespot.training.source import check_pastes
 from mespot.training.validate import score_samples
 from mespot.training.windows import Sample
 from mespot.vision.cache import cache_path
@@ -83,18 +84,23 @@ def train_from_tables(
     """
     start = starting_network(initial, config)
     library = FlowLibrary.load(flows) if flows else None
+    check_pastes(config, library)
     training = Dataset(tuple(video for table in train_tables for video in _table(table, first_frame)))
     if validation_table:
         validation = _table(validation_table, first_frame)
         refuse_shared_subjects(training, validation)
     else:
         training, validation = split(training, validation_subjects)
-    store = MapStore(cache, start, config) if start and config.training.mode == "frozen_backbone" else None
+    store = None
+    if start and config.training.mode == "frozen_backbone":
+        store = MapStore(cache, start.to(training_device(device)), config)
     train_samples = list(samples(training, config, cache, on_line, store))
     validation_samples = list(samples(validation, config, cache, on_line, store))
     tables = [table for table in (*train_tables, validation_table) if table]
     facts = {
-        "synthetic": all(simulated(table) for table in tables),
+        "synthetic": flows is not None or any(simulated(table) for table in tables),
+        "initial": file_digest(initial)[:16] if initial else None,
+        "flows": file_digest(flows)[:16] if flows else None,
         "train": _describe(training, train_samples),
         "validation": _describe(validation, validation_samples),
     }

@@ -14,9 +14,10 @@ from torch import Tensor
 from mespot.config import Config
 from mespot.core.errors import ConfigError
 from mespot.model.network import Network, Outputs
+from mespot.training.batches import Batch, collate
 from mespot.training.frozen import MapWindows
 from mespot.training.maps import MappedSample
-from mespot.training.windows import Batch, Sample, Window, WindowSampler, collate
+from mespot.training.windows import Sample, Window, WindowSampler
 from mespot.vision.library import FlowLibrary, view_facts
 
 BATCHES_AHEAD = 3
@@ -126,6 +127,23 @@ def _refuse_other_view(library: FlowLibrary, config: Config) -> None:
                 f"the library of flows was made with {name} = {stated}, and this training has {wanted}; make the "
                 "library with the configuration of this training."
             )
+
+
+def check_pastes(config: Config, library: FlowLibrary | None) -> None:
+    """Refuse pastes that a network cannot learn from, and a library of which nothing would be pasted.
+
+    Raises
+    ------
+    ConfigError
+        ``training.pastes`` does not fit the streams or the library.
+    """
+    pastes, end_to_end = config.training.pastes, config.training.mode == "end_to_end"
+    if pastes > 0 and end_to_end and config.backbone.sees_rgb:
+        raise ConfigError(
+            "training.pastes adds flow that pictures would not show; set it to 0, or backbone.streams=flow."
+        )
+    if pastes == 0 and end_to_end and library is not None and not config.backbone.sees_rgb:
+        raise ConfigError("training.pastes is 0: nothing of the library would be pasted; set it, for example to 3.")
 
 
 def cut_ahead(cut: Callable[[int], Cut], begin: int, stop: int, size: int) -> Generator[list[Cut], None, None]:

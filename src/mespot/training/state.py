@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,9 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mespot.config import Config
+from mespot.core.atomic import whole_file
 from mespot.core.errors import CheckpointError
 from mespot.training.maps import MappedSample
 from mespot.training.windows import Sample
+from mespot.vision.library import FlowLibrary
 
 STATE_FILE = "resume.safetensors"
 
@@ -36,7 +37,7 @@ class RunState:
         Its epoch; -1 before the first validation.
     config, data : str
         Digests of what must not change between the parts of a run: the configuration, and the videos with their
-        annotations.
+        annotations and the library of flows.
     """
 
     step: int = 0
@@ -47,14 +48,27 @@ class RunState:
 
 
 def config_digest(config: Config) -> str:
-    """Digest of what a resumed run may not change: all but how long it goes on."""
-    ending = config.training.model_copy(update={"epochs": 1, "patience": 0})
+    """Digest of what a resumed run may not change: all but how long it goes on.
+
+    With a cosine the number of epochs decides the rate of every step, so that it may not change either.
+    """
+    epochs = config.training.epochs if config.training.cosine else 1
+    ending = config.training.model_copy(update={"epochs": epochs, "patience": 0})
     return config.model_copy(update={"training": ending}).digest()
 
 
-def data_digest(train: Sequence[Sample], validation: Sequence[Sample]) -> str:
-    """Digest of the videos of a run, in order: names, lengths, annotations, and the backbone of kept maps."""
-    described = [[_described(sample) for sample in samples] for samples in (train, validation)]
+def data_digest(train: Sequence[Sample], validation: Sequence[Sample], library: FlowLibrary | None = None) -> str:
+    """Digest of what a run learns from: names, lengths, annotations and kept maps of its videos in order; its library.
+
+    Parameters
+    ----------
+    train, validation : sequence of Sample
+        Videos.
+    library : FlowLibrary, optional
+        What is pasted into them.
+    """
+    videos = [[_described(sample) for sample in samples] for samples in (train, validation)]
+    described = [*videos, *([] if library is None else [library.digest()])]
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
 
 
@@ -79,9 +93,8 @@ def save_state(
         for key, tensor in optimizer.state.get(parameter, {}).items():
             tensors[f"optimizer.{key}.{name}"] = tensor
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    part = path.with_suffix(".part")
-    save_file(tensors, str(part), metadata={"state": json.dumps(asdict(state))})
-    os.replace(part, path)  # noqa: PTH105 - atomic on every platform
+    with whole_file(path) as part:
+        save_file(tensors, str(part), metadata={"state": json.dumps(asdict(state))})
 
 
 def load_state(
@@ -105,7 +118,8 @@ def load_state(
     Raises
     ------
     CheckpointError
-        The file cannot be read, or belongs to a run with another configuration or on other videos or annotations.
+        The file cannot be read, or belongs to a run with another configuration or on other videos, annotations or
+        flows.
     """
     try:
         with safe_open(str(path), framework="pt") as file:
@@ -119,7 +133,8 @@ def load_state(
         )
     if state.data != begun.data:
         raise CheckpointError(
-            f"{path}: belongs to a run on other videos or annotations; give the same tables, or another folder."
+            f"{path}: belongs to a run on other videos, annotations or flows; give the same tables and library, or "
+            "another folder."
         )
     network.load_state_dict(_below(tensors, "network."))
     if mean is not None:

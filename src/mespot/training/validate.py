@@ -27,6 +27,9 @@ from mespot.vision.features import encode_features
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 """Scores that the sweep tries: 0.05 to 0.95."""
+MAE_SLACK, ME_SLACK = 1.0, 0.0
+"""Standard errors of the best F1 that a lower threshold may fall short of it. Real MaE score lower than simulated ones,
+which a few dozen validation expressions cannot show; what a low threshold of ME adds are movements of speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Validation:
     Parameters
     ----------
     threshold_me, threshold_mae : float
-        The thresholds of best F1 per kind; of equals the middle one.
+        Of ME the threshold of the best F1; of MaE the lowest one whose F1 lies within one standard error of the best.
     scores : Scores
         At these thresholds, IoU 0.5.
     """
@@ -86,14 +89,17 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
 
     Notes
     -----
-    Cap and NMS act within a kind, so the best thresholds of the kinds are independent.
+    MaE come first: which of them are reported does not depend on ME, but an ME that is the rise of a reported MaE is
+    not reported. ME are then swept beside the chosen MaE.
     """
     candidates = _all_candidates(network, samples, config)
-    sweep = [
-        _score(samples, candidates, _with_thresholds(config.spotting, threshold, threshold)) for threshold in THRESHOLDS
-    ]
-    me, mae = _best([scores.me for scores in sweep]), _best([scores.mae for scores in sweep])
-    return Validation(me, mae, _score(samples, candidates, _with_thresholds(config.spotting, me, mae)))
+
+    def scores(me: float, mae: float) -> Scores:
+        return _score(samples, candidates, _with_thresholds(config.spotting, me, mae))
+
+    mae = _best([scores(1.0, threshold).mae for threshold in THRESHOLDS], MAE_SLACK)
+    me = _best([scores(threshold, mae).me for threshold in THRESHOLDS], ME_SLACK)
+    return Validation(me, mae, scores(me, mae))
 
 
 def score_samples(
@@ -128,16 +134,12 @@ def _all_candidates(
         network.train(was_training)
 
 
-def _best(counts: Sequence[Counts]) -> float:
-    """Return the lowest threshold whose F1 lies within one standard error of the best.
-
-    Few validation expressions cannot tell such thresholds apart, and the lower one misses less where scores are lower,
-    as on recordings unlike the training data.
-    """
+def _best(counts: Sequence[Counts], errors: float) -> float:
+    """Return the lowest threshold whose F1 lies within so many standard ``errors`` of the best."""
     f1 = [count.f1 for count in counts]
     best = max(f1)
-    error = math.sqrt(best * (1 - best) / max(1, counts[0].annotated))
-    return next(threshold for threshold, value in zip(THRESHOLDS, f1, strict=True) if value >= best - error)
+    slack = errors * math.sqrt(best * (1 - best) / max(1, counts[0].annotated))
+    return next(threshold for threshold, value in zip(THRESHOLDS, f1, strict=True) if value >= best - slack)
 
 
 def video_candidates(network: Network, sample: Sample, config: Config, engine: Engine | None = None) -> Candidates:

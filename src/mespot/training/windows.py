@@ -10,11 +10,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-from torch.nn import functional
 
-from mespot.config import BackboneConfig, TrainingConfig
+from mespot.config import TrainingConfig
 from mespot.core.errors import ConfigError
 from mespot.core.expression import Expression
 from mespot.core.signals import Grid
@@ -154,8 +151,10 @@ class WindowSampler:
         self.library = library
         lengths = np.array([len(sample.streams) for sample in samples], np.float64)
         self._shares = lengths / lengths.sum()
+        # Of an expression outside the sampled frames there is nothing to show or to paste.
+        seen = [sample.intervals[:, 0] < sample.intervals[:, 1] for sample in samples]
         pools = (
-            [(s, m) for s, sample in enumerate(samples) for m in np.flatnonzero(sample.kinds == kind)]
+            [(s, m) for s, sample in enumerate(samples) for m in np.flatnonzero((sample.kinds == kind) & seen[s])]
             for kind in (MAE, ME)
         )
         self._pools = [pool for pool in pools if pool]
@@ -179,21 +178,22 @@ class WindowSampler:
         else:
             sample = int(rng.choice(len(self.samples), p=self._shares))
             wanted = rng.uniform(0.0, max(0.0, len(self.samples[sample].streams) - frames))
-        latest = max(0, len(self.samples[sample].streams) - frames)
+        rows = len(self.samples[sample].streams)
+        latest = max(0, rows - frames)
         start = int(np.clip(round(wanted), 0, latest))
         cut = (rng.uniform(0.0, config.crop_jitter), rng.uniform(), rng.uniform())
         return Place(
             sample=int(sample),
             start=start,
             frames=frames,
-            pasted=self._pastes(rng, self.samples[sample].intervals - start, frames),
+            pasted=self._pastes(rng, self.samples[sample].intervals - start, min(frames, rows)),
             cut=cut,
             flip=bool(config.flip and rng.random() < 0.5),
             gain=float(rng.uniform(1.0 - config.flow_gain, 1.0 + config.flow_gain)),
         )
 
     def _pastes(self, rng: np.random.Generator, taken: FloatArray, frames: int) -> tuple[Paste, ...]:
-        """Draw expressions to add where the window has none."""
+        """Draw expressions to add where the window's ``frames`` rows of a video have none."""
         config, pastes = self.config, list[Paste]()
         wanted = config.pastes * frames / config.window_frames
         for _ in range(rng.poisson(wanted) if self._loose or self._library else 0):
@@ -255,7 +255,7 @@ class WindowSampler:
         # A MaE that the window cuts to the length of an ME would be taught under the wrong name.
         least = np.where(sample.kinds == MAE, LEAST_MAE_ROWS, 0.0)
         shares = np.array([LEAST_VISIBLE[int(kind)] for kind in sample.kinds])
-        visible = (within >= shares * lasting) & (within >= np.minimum(least, lasting))
+        visible = (within > 0) & (within >= shares * lasting) & (within >= np.minimum(least, lasting))
         for start, stop in intervals[~visible & (within > 0)]:
             valid[max(0, int(start)) : int(np.ceil(stop))] = False
         # Where the window ends, an expression that goes on ends too: nothing after that frame can be seen.
@@ -265,7 +265,7 @@ class WindowSampler:
             flow = flow.astype(np.float32)
             spans = [self._span(paste) for paste in place.pasted]
             found = [
-                add_flow(flow, self._flow(paste), span[:2], paste)
+                add_flow(flow[:frames], self._flow(paste), span[:2], paste)
                 for paste, span in zip(place.pasted, spans, strict=True)
             ]
             shown, kinds = np.vstack([shown, found]), np.append(kinds, [kind for _, _, kind in spans])
@@ -275,81 +275,3 @@ class WindowSampler:
             targets=assign(shown, kinds, grids, lengths, valid),
             place=place,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Windows on the training device.
-
-    Parameters
-    ----------
-    rgb : (N, 3, T, S, S) float32, optional
-        In [-1, 1]; None for a network that sees the flow alone.
-    flow : (N, 2, T, S, S) float32
-        In [-1, 1].
-    classes : tuple of (N, L) int64
-        Per level.
-    distances : tuple of (N, L, 2) float32
-        Per level, sampled frames.
-    """
-
-    rgb: Tensor | None
-    flow: Tensor
-    classes: tuple[Tensor, ...]
-    distances: tuple[Tensor, ...]
-
-
-def collate(windows: Sequence[Window], backbone: BackboneConfig, device: torch.device) -> Batch:
-    """Move windows to the device, and there augment and scale them.
-
-    8-bit pictures and half-precision flow travel; all arithmetic is in float32 on the device.
-    """
-    pictures, flows = [], []
-    for window in windows:
-        rgb = None
-        if backbone.sees_rgb and window.rgb is not None:
-            rgb = torch.from_numpy(window.rgb).to(device, non_blocking=True).float() / 127.5 - 1.0
-        flow = torch.from_numpy(window.flow).to(device, non_blocking=True)
-        rgb, flow = augment(rgb, flow.float(), window.place)
-        if rgb is not None:
-            pictures.append(rgb.transpose(0, 1))
-        limit = backbone.flow_clip_px
-        flows.append((flow.clamp(-limit, limit) / limit).transpose(0, 1))
-    levels = range(len(windows[0].targets))
-    classes = [np.stack([window.targets[level].classes for window in windows]) for level in levels]
-    distances = [np.stack([window.targets[level].distances for window in windows]) for level in levels]
-    return Batch(
-        torch.stack(pictures) if pictures else None,
-        torch.stack(flows),
-        tuple(torch.from_numpy(level).to(device) for level in classes),
-        tuple(torch.from_numpy(level).to(device) for level in distances),
-    )
-
-
-def augment(rgb: Tensor | None, flow: Tensor, place: Place) -> tuple[Tensor | None, Tensor]:
-    """Return both streams cropped, resized back, flipped and with the flow's gain.
-
-    Parameters
-    ----------
-    rgb : (T, 3, S, S) float32, optional
-        Pictures; none stay none.
-    flow : (T, 2, S, S) float32
-        Flow in px: a crop that is enlarged by a factor moves faster by it; a flip negates the horizontal component.
-    place : Place
-        The same change for all frames.
-    """
-    side = flow.shape[-1]
-    smaller = side - round(place.cut[0] * side)
-    if smaller != side:
-        left, top = (round(share * (side - smaller)) for share in place.cut[1:])
-        box = (..., slice(top, top + smaller), slice(left, left + smaller))
-        rgb = None if rgb is None else _enlarged(rgb[box], side)
-        flow = _enlarged(flow[box], side) * (side / smaller)
-    if place.flip:
-        rgb, flow = None if rgb is None else rgb.flip(-1), flow.flip(-1)
-        flow = flow * flow.new_tensor([-1.0, 1.0])[:, None, None]
-    return rgb, flow * place.gain
-
-
-def _enlarged(pictures: Tensor, side: int) -> Tensor:
-    return functional.interpolate(pictures, size=(side, side), mode="bilinear", align_corners=False)

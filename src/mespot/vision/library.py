@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -75,6 +76,14 @@ class FlowLibrary:
         steps = self.steps[self.bounds[index] : self.bounds[index + 1]]
         return np.asarray(steps[:, None, None, None] * self.fields[index].astype(np.float32))
 
+    def digest(self) -> str:
+        """Digest of all that is pasted from it."""
+        digest = hashlib.sha256()
+        for array in (self.fields, self.steps, self.bounds, self.intervals, self.kinds):
+            digest.update(f"{array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:16]
+
     def save(self, path: Path) -> None:
         """Write atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +104,8 @@ class FlowLibrary:
             reader: Any = safe_open  # has no types
             with reader(str(path), framework="numpy") as file:
                 facts = json.loads((file.metadata() or {}).get("facts", "{}"))
-                return cls(*(file.get_tensor(name) for name in _ARRAYS), facts={**facts})
+                arrays = {name: file.get_tensor(name) for name in _ARRAYS}
+            return cls(**arrays, facts={**facts})
         except (OSError, SafetensorError, TypeError, ValueError, IndexError) as error:
             raise ConfigError(f"{path}: is no library of flows ({error}); make one with 'mespot flows'.") from error
 
