@@ -2,8 +2,8 @@
 
 Every variant differs from the base in the one thing that its row names, is trained for the same number of steps from
 the same seeds, and is scored on the validation table (F1 at IoU 0.5 of MaE, ME and all). Thresholds are chosen on the
-same videos as `mespot.training.validate` does, MaE first and then ME beside the reported MaE. The figures compare variants
-and promise nothing. Simulated videos say nothing of any recording.
+same videos as `mespot.training.validate` does, MaE first and then ME beside the reported MaE. The figures compare
+variants and promise nothing. Simulated videos say nothing of any recording.
 
 Run it as ``python benchmarks/ablations.py TRAIN.csv VALIDATION.csv --out DIR [--steps N] [--seeds 0 1] [--only GROUP]``
 on tables that ``mespot simulate`` wrote. Finished runs are found in ``DIR/ablations.json`` and not repeated; a run
