@@ -76,7 +76,6 @@ def test_a_library_and_several_tables_teach_a_flow_network(smile_clip: Path, tmp
     facts = load_checkpoint(tmp_path / "out" / "best.safetensors").facts
     assert facts["train"]["subjects"] == ["ann", "bob"]
     assert facts["train"]["videos"] == 2
-    assert not facts["synthetic"]
     assert facts["library"]["count"] == 6
     assert facts["library"]["split"] == "train"
     assert facts["validation"]["subjects"] == ["cat"]
