@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import as_file, files
 
 import cv2
@@ -33,6 +34,26 @@ def detector() -> FaceDetector:
 sizes = st.floats(1, 500)
 places = st.floats(-300, 300)
 boxes = st.builds(FaceBox, places, places, sizes, sizes, st.just(0.9), st.just((0.0, 0.0)), st.just((1.0, 0.0)))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "width", "height", "fits"),
+    [
+        (10.0, 10.0, 50.0, 60.0, True),
+        (-20.0, 10.0, 50.0, 60.0, True),  # half beyond the border
+        (-40.0, 10.0, 50.0, 60.0, False),
+        (4.5e19, 10.0, 50.0, 60.0, False),
+        (np.nan, 10.0, 50.0, 60.0, False),
+        (-np.inf, 10.0, np.inf, 60.0, False),
+        (-400.0, 10.0, 1000.0, 60.0, False),
+    ],
+)
+def test_a_box_beyond_the_picture_is_none_of_its_faces(
+    x: float, y: float, width: float, height: float, fits: bool
+) -> None:
+    box = FaceBox(x, y, width, height, 0.9, (0.0, 0.0), (1.0, 0.0))
+    assert box.fits(200, 100) is fits
+    assert not replace(box, left_eye=(np.inf, 0.0)).fits(200, 100)
 
 
 @given(boxes, boxes)

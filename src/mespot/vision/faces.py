@@ -49,6 +49,14 @@ class FaceBox:
         """Area of the box in square px."""
         return self.width * self.height
 
+    def fits(self, width_px: int, height_px: int) -> bool:
+        """Whether the box is one of a picture of this size: its middle inside, no longer than twice its longer side."""
+        if not np.isfinite([*self.right_eye, *self.left_eye]).all():
+            return False
+        across, down = self.x + self.width / 2, self.y + self.height / 2
+        longest = 2.0 * max(width_px, height_px)
+        return 0 <= across <= width_px and 0 <= down <= height_px and 0 < max(self.width, self.height) <= longest
+
     def iou(self, other: FaceBox) -> float:
         """Intersection over union of the two boxes, in [0, 1]."""
         wide = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
@@ -101,8 +109,9 @@ class FaceDetector:
         found: object = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
         rows = np.zeros((0, 15)) if found is None else np.asarray(found, np.float64)
         to_source = (width / size[0], height / size[1])
-        boxes = [_box(row, to_source) for row in rows]
-        return sorted(boxes, key=lambda box: -box.score)
+        boxes = (_box(row, to_source) for row in rows)
+        # Of pictures a few px high YuNet makes boxes beyond all measure, or none that is a number.
+        return sorted((box for box in boxes if box.fits(width, height)), key=lambda box: -box.score)
 
 
 def _asset(name: str) -> bytes:
