@@ -19,6 +19,7 @@ from mespot.config import Config
 from mespot.core.errors import ConfigError, FaceError
 from mespot.core.expression import Kind
 from mespot.core.signals import Float32
+from mespot.model.candidates import CLASS_OF_KIND
 from mespot.simulate.actions import ACTIONS, HELD_OUT, Combination, Side, combinations_of, frequency
 from mespot.simulate.fields import FaceFields, edge_motion
 from mespot.simulate.identity import find_mesh, load_still
@@ -103,7 +104,7 @@ def draw_library(
             fields.append(_draw_field(rng, face, draw_combination(rng, kind, split), kind, config))
             steps.append(course)
             intervals.append(interval)
-            kinds.append(1 if kind is Kind.MAE else 2)
+            kinds.append(CLASS_OF_KIND[kind])
     return FlowLibrary(
         np.stack(fields),
         np.concatenate(steps),
