@@ -1,0 +1,167 @@
+"""What a dataset's loader returns: recordings with their annotations as the tables number them, and every anomaly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mespot.core.expression import Kind
+
+MissingOffset = Literal["mirror", "apex", "apex_plus_20", "drop"]
+"""What becomes of an offset that the table does not have, or that lies before the apex."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """Something in a dataset's files that is not as it should be, and what was done about it.
+
+    Parameters
+    ----------
+    code : str
+        For programs, for example ``offset-missing``.
+    place : str
+        For people: file, sheet and row (counted from 1 as a spreadsheet shows it), or folder.
+    fact, action : str
+        What is there; what the loader made of it.
+    """
+
+    code: str
+    place: str
+    fact: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A row of an annotation table, after its quirks.
+
+    Parameters
+    ----------
+    kind : Kind
+        From the label column.
+    onset, offset : int
+        Frames as the dataset numbers them; ``offset`` inside, completed by the rule for missing offsets.
+    apex : int or None
+        Inside, or None.
+    place : str
+        Where it stands, as in `Anomaly`.
+    emotion, action_units : str
+        As written; "" where the table has none.
+    stated : (float, float or None, float)
+        Onset, apex and offset as the table writes them, for the scorers that count them otherwise.
+    """
+
+    kind: Kind
+    onset: int
+    offset: int
+    apex: int | None
+    place: str
+    emotion: str = ""
+    action_units: str = ""
+    stated: tuple[float, float | None, float] = (0.0, None, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """How a dataset numbers the frames of one recording: index 0, 1, ... in decode order to number and back.
+
+    Parameters
+    ----------
+    first : int
+        Number of the first frame, where numbers have no gaps.
+    numbers : (T,) int64 or None
+        Number of every frame, strictly increasing, where they have gaps (a folder of images).
+    """
+
+    first: int = 1
+    numbers: npt.NDArray[np.int64] | None = None
+
+    def index(self, number: int) -> int:
+        """Return the frame that the number names; in a gap the frame before it, before all of them the first."""
+        if self.numbers is None:
+            return max(0, number - self.first)
+        return max(0, int(np.searchsorted(self.numbers, number, side="right")) - 1)
+
+    def number(self, index: int) -> int:
+        """Return the dataset's number of a frame."""
+        return self.first + index if self.numbers is None else int(self.numbers[index])
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A video of a dataset.
+
+    Parameters
+    ----------
+    name : str
+        As scores and tables call it, for example ``s15/15_0101disgustingteeth``, ``006_1``, ``spNO.1/a``.
+    subject : str
+        As the dataset calls them.
+    path : Path or None
+        The video file, or the folder of images; None where the media is missing.
+    fps : float
+        Frames a second as the dataset states it; needed for a folder of images.
+    numbering : Numbering
+        Frames of ``annotations`` to frames from 0.
+    annotations : tuple of Annotation
+        In the order of the table.
+    """
+
+    name: str
+    subject: str
+    path: Path | None
+    fps: float
+    numbering: Numbering
+    annotations: tuple[Annotation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is published of a dataset.
+
+    Parameters
+    ----------
+    title, licence, citation, link : str
+        For people.
+    counts : tuple of (name, number)
+        Published counts, for example ("videos", 98).
+    """
+
+    title: str
+    licence: str
+    citation: str
+    link: str
+    counts: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recordings:
+    """A dataset as loaded.
+
+    Parameters
+    ----------
+    name : str
+        ``casme2``, ``samm_lv``, ``casme3`` or ``table``.
+    facts : Facts
+        Published.
+    recordings : sequence of Recording
+        Sorted by name.
+    anomalies : tuple of Anomaly
+        Everything that was not as it should be; nothing is dropped silently.
+    simulated : bool
+        The folder was written by ``mespot simulate --layout``.
+    missing_offset : str
+        The rule that completed offsets.
+    """
+
+    name: str
+    facts: Facts
+    recordings: Sequence[Recording]
+    anomalies: tuple[Anomaly, ...]
+    simulated: bool
+    missing_offset: MissingOffset

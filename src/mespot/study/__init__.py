@@ -1,0 +1,1 @@
+"""The experiment of the paper: leave one subject out, from raw files to tables."""
