@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from mespot.core.expression import Kind
-
-MissingOffset = Literal["mirror", "apex", "apex_plus_20", "drop"]
-"""What becomes of an offset that the table does not have, or that lies before the apex."""
+from mespot.core.offsets import MissingOffset
 
 
 @dataclass(frozen=True, slots=True)
