@@ -41,24 +41,35 @@ def match(
     """
     if not 0.0 < iou <= 1.0:
         raise ValueError(f"iou must lie in (0, 1], got {iou}")
-    overlaps = _overlaps(reference, detected)
+    spans = [
+        np.array([(item.interval.start, item.interval.stop) for item in items], np.float64).reshape(-1, 2)
+        for items in (reference, detected)
+    ]
+    overlaps = span_overlaps(*spans)
     if same_kind:
         kinds = [np.array([item.kind.value for item in items], str) for items in (reference, detected)]
         overlaps[kinds[0][:, None] != kinds[1][None]] = 0.0
     return best_pairs(np.where(overlaps >= iou, overlaps, 0.0))
 
 
-def _overlaps(reference: Sequence[Expression], detected: Sequence[Detection]) -> FloatArray:
-    """(M, N) intersection over union of frames: `Interval.iou` for all pairs at once."""
-    spans = [
-        np.array([(item.interval.start, item.interval.stop) for item in items], np.int64).reshape(-1, 2)
-        for items in (reference, detected)
-    ]
-    first, second = spans[0][:, None], spans[1][None]
-    shared = np.minimum(first[..., 1], second[..., 1]) - np.maximum(first[..., 0], second[..., 0])
+def span_overlaps(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Return the intersection over union of all pairs at once: `Interval.iou`, of fractional frames too.
+
+    Parameters
+    ----------
+    first, second : (M, 2), (N, 2) float64
+        Half-open spans, start and stop in frames. One that stops before it starts overlaps nothing.
+
+    Returns
+    -------
+    (M, N) float64
+        In [0, 1].
+    """
+    one, other = first[:, None], second[None]
+    shared = np.minimum(one[..., 1], other[..., 1]) - np.maximum(one[..., 0], other[..., 0])
     shared = shared.clip(min=0)
-    union = (first[..., 1] - first[..., 0]) + (second[..., 1] - second[..., 0]) - shared
-    overlaps: FloatArray = shared / union
+    union = np.diff(one)[..., 0].clip(min=0) + np.diff(other)[..., 0].clip(min=0) - shared
+    overlaps: FloatArray = np.divide(shared, union, out=np.zeros(shared.shape), where=union > 0)
     return overlaps
 
 
