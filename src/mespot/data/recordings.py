@@ -73,10 +73,19 @@ class Numbering:
         Number of the first frame, where numbers have no gaps.
     numbers : (T,) int64 or None
         Number of every frame, strictly increasing, where they have gaps (a folder of images).
+
+    Examples
+    --------
+    >>> Numbering(1).index(12), Numbering(numbers=np.array([57, 58, 61])).index(60)
+    (11, 1)
     """
 
     first: int = 1
     numbers: npt.NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        if self.numbers is not None and (not len(self.numbers) or (np.diff(self.numbers) <= 0).any()):
+            raise ValueError("numbers must be strictly increasing and at least one")
 
     def index(self, number: int) -> int:
         """Return the frame that the number names; in a gap the frame before it, before all of them the first."""
@@ -100,13 +109,15 @@ class Recording:
     subject : str
         As the dataset calls them.
     path : Path or None
-        The video file, or the folder of images; None where the media is missing.
+        The video file, or the folder of images; None where the media is missing or cannot be numbered.
     fps : float
         Frames a second as the dataset states it; needed for a folder of images.
     numbering : Numbering
         Frames of ``annotations`` to frames from 0.
     annotations : tuple of Annotation
-        In the order of the table.
+        In the order of the table; none at all is an annotation too.
+    frames : int or None
+        How many images there are; None where only decoding tells (a video file) or the media is missing.
     """
 
     name: str
@@ -115,6 +126,7 @@ class Recording:
     fps: float
     numbering: Numbering
     annotations: tuple[Annotation, ...]
+    frames: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +138,7 @@ class Facts:
     title, licence, citation, link : str
         For people.
     counts : tuple of (name, number)
-        Published counts, for example ("videos", 98).
+        Published counts, for example ("videos", 98); their names are those of `Recordings.counts`.
     """
 
     title: str
@@ -162,3 +174,25 @@ class Recordings:
     anomalies: tuple[Anomaly, ...]
     simulated: bool
     missing_offset: MissingOffset
+
+    @property
+    def without_media(self) -> tuple[str, ...]:
+        """Names of the recordings whose media is missing or cannot be numbered."""
+        return tuple(recording.name for recording in self.recordings if recording.path is None)
+
+    def counts(self) -> dict[str, int | None]:
+        """Count subjects, videos, ME, MaE and frames; None where only decoding tells."""
+        annotated = [recording for recording in self.recordings if recording.annotations]
+        annotations = [annotation for recording in annotated for annotation in recording.annotations]
+        frames = [recording.frames for recording in annotated]
+        known = [count for count in frames if count is not None]
+        return {
+            "subjects": len({recording.subject for recording in self.recordings}),
+            "subjects with annotations": len({recording.subject for recording in annotated}),
+            "videos": len(self.recordings),
+            "videos with annotations": len(annotated),
+            "ME": sum(annotation.kind is Kind.ME for annotation in annotations),
+            "MaE": sum(annotation.kind is Kind.MAE for annotation in annotations),
+            "ME with an emotion": sum(a.kind is Kind.ME and a.emotion != "" for a in annotations),
+            "frames in videos with annotations": sum(known) if len(known) == len(frames) else None,
+        }

@@ -15,14 +15,11 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from mespot.core.errors import VideoError
+from mespot.core.media import VIDEO_SUFFIXES
 from mespot.vision.pictures import FramePicture, FrameShape, Picture
 
 FALLBACK_FPS = Fraction(25)
 """Assumed where a file states no rate; used only to repair time stamps and to estimate lengths."""
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".wmv", ".mpg", ".mpeg", ".mts", ".ts", ".ogv"}
-)
-"""A file so named that does not open was a video once: the remedy is another copy."""
 LEAST_MISSING_S = 0.5
 LEAST_MISSING_SHARE = 0.05
 """A video that ends earlier than its header states by both of these is incomplete."""

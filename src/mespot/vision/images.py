@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,12 +10,9 @@ import cv2
 import numpy as np
 
 from mespot.core.errors import VideoError
+from mespot.core.media import LARGEST_NUMBER, image_number, is_image
 from mespot.vision.container import Shown
 from mespot.vision.pictures import Image
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
-LARGEST_NUMBER = 2**63 - 1
-"""Largest number of an image: time stamps have 64 bits."""
 
 
 def images_rate(folder: Path, images_fps: float | None) -> Fraction:
@@ -110,18 +106,15 @@ class FolderPass:
 
 def image_files(folder: Path) -> list[Path]:
     """Return the images of a folder, sorted by name; other files and hidden ones are none."""
-    return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
+    return sorted(path for path in folder.iterdir() if is_image(path.name))
 
 
 def _numbered_images(folder: Path) -> list[tuple[int, Path]]:
     images: dict[int, Path] = {}
     for path in image_files(folder):
-        digits = re.findall(r"\d+", path.stem)
-        if not digits:
+        number = image_number(path.name)
+        if number is None:
             raise VideoError(f"{path}: has no number in its name; remove it or number it like the other images.")
-        number = int(digits[-1])
         if number > LARGEST_NUMBER:
             raise VideoError(f"{path}: has a number above {LARGEST_NUMBER}; number the images from 1.")
         if number in images:
