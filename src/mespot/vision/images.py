@@ -109,6 +109,28 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if is_image(path.name))
 
 
+def image_faults(folder: Path) -> list[str]:
+    """Decode every image of a folder and return a sentence for each that is damaged or of another size than the first.
+
+    Raises
+    ------
+    VideoError
+        The folder holds no images, or they cannot be numbered.
+    """
+    faults: list[str] = []
+    size_px: tuple[int, int] | None = None
+    for _, path in _numbered_images(folder):
+        try:
+            if size_px is None:
+                height, width = _read_image(path).shape[:2]
+                size_px = (width, height)
+            else:
+                FilePicture(path, size_px).load()
+        except (VideoError, OSError) as error:
+            faults.append(str(error))
+    return faults
+
+
 def _numbered_images(folder: Path) -> list[tuple[int, Path]]:
     images: dict[int, Path] = {}
     for path in image_files(folder):
