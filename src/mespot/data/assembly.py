@@ -144,31 +144,37 @@ class Assembly:
 
     def _annotation(self, row: Stated, fps: float) -> Annotation | None:
         apex = self._apex(row)
-        offset = complete_offset(row.onset, apex, row.offset, self.missing_offset)
         if offset_is_missing(apex, row.offset):
-            fact = (
-                f"offset {row.offset:g} is missing"
-                if row.offset <= 0
-                else (f"offset {row.offset:g} lies before apex {apex:g}")
-            )
-            action = f"offset {offset:g} by the rule '{self.missing_offset}'"
-            why = "the rule 'drop' leaves the row out"
-            if self.missing_offset != "drop":
-                why = f"there is no apex for the rule '{self.missing_offset}': the row is left out"
-            self.note("offset-missing", row.place, fact, why if offset is None else action)
+            offset = self._completed(row, apex)
+            if offset is None:
+                return None
         elif row.offset < row.onset:
             self.note("offset-before-onset", row.place, f"onset {row.onset:g}, offset {row.offset:g}", "left out")
-            offset = None
-        else:
-            self._check_kind(row, fps)
-        if offset is None:
             return None
+        else:
+            offset = row.offset
+            self._check_kind(row, fps)
         onset_frame, offset_frame = self._whole(row, offset)
         apex_frame = None if apex is None else min(max(round_half_up(apex), onset_frame), offset_frame)
         stated = (row.onset, row.apex, row.offset)
         return Annotation(
             row.kind, onset_frame, offset_frame, apex_frame, row.place, row.emotion, row.action_units, stated
         )
+
+    def _completed(self, row: Stated, apex: float | None) -> float | None:
+        """Return the offset of a row that has none by the rule, None where the row is left out."""
+        offset = complete_offset(row.onset, apex, row.offset, self.missing_offset)
+        fact = f"offset {row.offset:g} is missing"
+        if row.offset > 0:
+            fact = f"offset {row.offset:g} lies before apex {apex:g}"
+        if offset is not None:
+            action = f"offset {offset:g} by the rule '{self.missing_offset}'"
+        elif self.missing_offset == "drop":
+            action = "left out by the rule 'drop'"
+        else:
+            action = f"left out: there is no apex for the rule '{self.missing_offset}'"
+        self.note("offset-missing", row.place, fact, action)
+        return offset
 
     def _apex(self, row: Stated) -> float | None:
         """Return the apex, or None where the table has none that can be meant."""
