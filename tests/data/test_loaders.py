@@ -170,6 +170,9 @@ def test_missing_offsets(name: str, rule: MissingOffset, offsets: list[int], tmp
     assert [annotation.offset for annotation in found] == offsets
     assert all(annotation.stated[2] in (0, 7) for annotation in found)
     assert loaded.missing_offset == rule
+    assert loaded.counts()["MaE"] == 2
+    assert len(loaded.left_out) == 2 - len(offsets)
+    assert len(loaded.annotated) == (2 if name == "casme3" else 1)
     told = [one for one in loaded.anomalies if one.code == "offset-missing"]
     assert [one.fact for one in told] == ["offset 0 is missing", "offset 7 lies before apex 10"]
     assert all(rule in one.action and "row" in one.place for one in told)

@@ -48,7 +48,7 @@ def test_text_names_counts_anomalies_and_what_is_missing(tmp_path: Path, capsys:
     assert main(["datasets", "check", "casme2", str(tmp_path), "--missing-offset", "apex"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"CAS(ME)^2 (casme2) in {tmp_path}"
-    assert [line.split(":")[0] for line in lines[1:5]] == ["  licence", "  cite", "  link", "  missing offsets"]
+    assert [line.split(":")[0] for line in lines[1:5]] == ["  licence", "  cite", "  link", "  note"]
     assert "  ME                                          57         2  differs" in lines
     assert lines[lines.index("Missing media (1)") + 1] == "  s15/15_0101"
     assert lines[lines.index("Videos without annotations (1)") + 1] == "  s16/16_0505noevent"
@@ -56,6 +56,15 @@ def test_text_names_counts_anomalies_and_what_is_missing(tmp_path: Path, capsys:
     place = "CAS(ME)^2code_final(Updated).xlsx, sheet 'CASFEcode_final', row 4"
     assert lines[at + 1] == f"    {place}: offset 0 is missing -> offset 9 by the rule 'apex'"
     assert lines[-1].startswith("Result: 2 subjects, published are 22")
+
+
+def test_rows_left_out_by_a_rule_are_counted_and_said(tmp_path: Path, capsys: Capture) -> None:
+    made.write_casme2(tmp_path, [(2, "happy2_2", 5, 9, 0, "", "", "macro-expression", "")])
+    assert main(["datasets", "check", "casme2", str(tmp_path), "--missing-offset", "drop"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "  MaE                                        300         1  differs" in lines
+    assert "  left out of these: 0 ME, 1 MaE (see anomalies)" in lines
+    assert "Videos without annotations (3)" in lines
 
 
 def test_simulated_data_is_called_so_in_every_heading(tmp_path: Path, capsys: Capture) -> None:

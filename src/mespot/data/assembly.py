@@ -93,6 +93,8 @@ class Assembly:
         Whether images that begin with another number than their source's first are worth a word.
     anomalies : list of Anomaly
         So far.
+    left_out : list of (str, Kind)
+        Recording and kind of every row that became no annotation.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Assembly:
     missing_offset: MissingOffset
     expect_first: bool = True
     anomalies: list[Anomaly] = field(default_factory=list)
+    left_out: list[tuple[str, Kind]] = field(default_factory=list)
 
     def note(self, code: str, place: str, fact: str, action: str) -> None:
         """Add an anomaly."""
@@ -121,7 +124,13 @@ class Assembly:
             grouped[row.recording].append(row)
         recordings = [self._recording(name, sources[name], grouped[name]) for name in sorted(sources)]
         return Recordings(
-            self.name, self.facts, recordings, tuple(self.anomalies), is_simulated(self.root), self.missing_offset
+            name=self.name,
+            facts=self.facts,
+            recordings=recordings,
+            anomalies=tuple(self.anomalies),
+            simulated=is_simulated(self.root),
+            missing_offset=self.missing_offset,
+            left_out=tuple(self.left_out),
         )
 
     def _recording(self, name: str, source: Source, rows: list[Stated]) -> Recording:
@@ -137,7 +146,9 @@ class Assembly:
         annotations = []
         for row in rows:
             annotation = self._annotation(row, source.fps)
-            if annotation is not None:
+            if annotation is None:
+                self.left_out.append((name, row.kind))
+            else:
                 annotations.append(annotation)
                 self._check_extent(annotation, numbering, frames.count)
         return Recording(name, source.subject, frames.path, source.fps, numbering, tuple(annotations), frames.count)

@@ -21,6 +21,7 @@ FACTS = Facts(
     "Macro-Expression and Micro-Expression Spotting and Recognition. IEEE Transactions on Affective Computing 9, "
     "424-436, 2018. doi:10.1109/TAFFC.2017.2654440",
     link="http://casme.psych.ac.cn/casme/e3",
+    remark="videos: 98 in the baseline of MEGC 2020, 97 by MEGC, 87 in the paper; 95 have annotations",
     counts=(
         ("subjects", 22),
         ("videos", 98),

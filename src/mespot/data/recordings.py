@@ -137,6 +137,8 @@ class Facts:
     ----------
     title, licence, citation, link : str
         For people.
+    remark : str
+        Where published counts disagree with each other.
     counts : tuple of (name, number)
         Published counts, for example ("videos", 98); their names are those of `Recordings.counts`.
     """
@@ -145,6 +147,7 @@ class Facts:
     licence: str
     citation: str
     link: str
+    remark: str = ""
     counts: tuple[tuple[str, int], ...] = ()
 
 
@@ -166,6 +169,8 @@ class Recordings:
         The folder was written by ``mespot simulate --layout``.
     missing_offset : str
         The rule that completed offsets.
+    left_out : tuple of (str, Kind)
+        Recording and kind of every row that became no annotation; an anomaly says why.
     """
 
     name: str
@@ -174,6 +179,13 @@ class Recordings:
     anomalies: tuple[Anomaly, ...]
     simulated: bool
     missing_offset: MissingOffset
+    left_out: tuple[tuple[str, Kind], ...] = ()
+
+    @property
+    def annotated(self) -> tuple[Recording, ...]:
+        """The recordings that rows of the table stand for, those left out too."""
+        named = {name for name, _ in self.left_out}
+        return tuple(one for one in self.recordings if one.annotations or one.name in named)
 
     @property
     def without_media(self) -> tuple[str, ...]:
@@ -181,9 +193,10 @@ class Recordings:
         return tuple(recording.name for recording in self.recordings if recording.path is None)
 
     def counts(self) -> dict[str, int | None]:
-        """Count subjects, videos, ME, MaE and frames; None where only decoding tells."""
-        annotated = [recording for recording in self.recordings if recording.annotations]
+        """Count subjects, videos, rows of ME and MaE, left out or not, and frames; None where only decoding tells."""
+        annotated = self.annotated
         annotations = [annotation for recording in annotated for annotation in recording.annotations]
+        kinds = [*(annotation.kind for annotation in annotations), *(kind for _, kind in self.left_out)]
         frames = [recording.frames for recording in annotated]
         known = [count for count in frames if count is not None]
         return {
@@ -191,8 +204,8 @@ class Recordings:
             "subjects with annotations": len({recording.subject for recording in annotated}),
             "videos": len(self.recordings),
             "videos with annotations": len(annotated),
-            "ME": sum(annotation.kind is Kind.ME for annotation in annotations),
-            "MaE": sum(annotation.kind is Kind.MAE for annotation in annotations),
+            "ME": kinds.count(Kind.ME),
+            "MaE": kinds.count(Kind.MAE),
             "ME with an emotion": sum(a.kind is Kind.ME and a.emotion != "" for a in annotations),
             "frames in videos with annotations": sum(known) if len(known) == len(frames) else None,
         }

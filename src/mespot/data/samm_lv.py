@@ -23,10 +23,11 @@ FACTS = Facts(
     "Dataset. IEEE International Conference on Automatic Face and Gesture Recognition (FG 2020), 771-776. "
     "arXiv:1911.01519",
     link="https://helward.mmu.ac.uk/STAFF/M.Yap/dataset.php",
+    remark="the paper counts 32 subjects; the released table has 30, in 147 videos",
     counts=(
-        ("subjects", 32),
         ("subjects with annotations", 30),
         ("videos", 147),
+        ("videos with annotations", 147),
         ("ME", 159),
         ("MaE", 343),
     ),

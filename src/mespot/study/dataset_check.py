@@ -65,8 +65,7 @@ class DatasetCheck:
         found = self.recordings.counts()
         name = "frames in videos with annotations"
         if found[name] is None and self.opened is not None:
-            annotated = [one for one in self.recordings.recordings if one.annotations]
-            known = [self.opened.get(one.name, one.frames) for one in annotated]
+            known = [self.opened.get(one.name, one.frames) for one in self.recordings.annotated]
             numbers = [number for number in known if number is not None]
             found[name] = sum(numbers) if len(numbers) == len(known) else None
         return tuple(Count(name, published.get(name), number) for name, number in found.items())
@@ -95,8 +94,10 @@ class DatasetCheck:
             "licence": facts.licence,
             "citation": facts.citation,
             "link": facts.link,
+            "remark": facts.remark,
             "missing_offset": loaded.missing_offset,
             "counts": [{**asdict(one), "agrees": one.agrees} for one in self.counts],
+            "left_out": [{"recording": name, "kind": str(kind)} for name, kind in loaded.left_out],
             "recordings": [self._recording(one) for one in loaded.recordings],
             "missing_media": list(loaded.without_media),
             "anomalies": [asdict(one) for one in loaded.anomalies],
@@ -124,11 +125,15 @@ class DatasetCheck:
         lines = [f"{mark}{facts.title} ({loaded.name}) in {self.path}"]
         if loaded.simulated:
             lines.append("  made by mespot simulate in the layout of that dataset; nothing of the dataset is in it")
-        about = (("licence", facts.licence), ("cite", facts.citation), ("link", facts.link))
+        about = (("licence", facts.licence), ("cite", facts.citation), ("link", facts.link), ("note", facts.remark))
         lines += [f"  {name}: {text}" for name, text in about if text]
         lines += [f"  missing offsets: rule '{loaded.missing_offset}'", "", f"{mark}Counts"]
         lines += [f"  {'':36}{'published':>10}{'found':>10}", *(self._count(one) for one in self.counts)]
-        bare = [one.name for one in loaded.recordings if not one.annotations]
+        if loaded.left_out:
+            kinds = [kind for _, kind in loaded.left_out]
+            lines.append(f"  left out of these: {kinds.count(Kind.ME)} ME, {kinds.count(Kind.MAE)} MaE (see anomalies)")
+        annotated = {one.name for one in loaded.annotated}
+        bare = [one.name for one in loaded.recordings if one.name not in annotated]
         lines += _listed(f"{mark}Videos without annotations", bare)
         lines += _listed(f"{mark}Missing media", loaded.without_media)
         lines += _grouped(f"{mark}Anomalies", loaded.anomalies)
