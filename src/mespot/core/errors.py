@@ -27,3 +27,7 @@ class AnnotationError(MespotError):
 
 class SpottingError(MespotError):
     """A saved spotting that cannot be read, or a place where none can be saved."""
+
+
+class StudyError(MespotError):
+    """A study's folder that cannot be read or written, or data that no study can be made of."""

@@ -85,7 +85,8 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
     samples : sequence of Sample
         Whole validation videos.
     config : Config
-        ``config.spotting`` but for its thresholds.
+        ``config.spotting``; its threshold of a kind stays where nothing of that kind is found at any threshold, for
+        then there is nothing to choose by.
 
     Notes
     -----
@@ -97,8 +98,9 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
     def scores(me: float, mae: float) -> Scores:
         return _score(samples, candidates, _with_thresholds(config.spotting, me, mae))
 
-    mae = _best([scores(1.0, threshold).mae for threshold in THRESHOLDS], MAE_SLACK)
-    me = _best([scores(threshold, mae).me for threshold in THRESHOLDS], ME_SLACK)
+    given = config.spotting
+    mae = _best([scores(1.0, threshold).mae for threshold in THRESHOLDS], MAE_SLACK, given.threshold_mae)
+    me = _best([scores(threshold, mae).me for threshold in THRESHOLDS], ME_SLACK, given.threshold_me)
     return Validation(me, mae, scores(me, mae))
 
 
@@ -134,10 +136,15 @@ def _all_candidates(
         network.train(was_training)
 
 
-def _best(counts: Sequence[Counts], errors: float) -> float:
-    """Return the lowest threshold whose F1 lies within so many standard ``errors`` of the best."""
+def _best(counts: Sequence[Counts], errors: float, given: float) -> float:
+    """Return the lowest threshold whose F1 lies within so many standard ``errors`` of the best.
+
+    ``given`` where every F1 is 0: there is nothing to choose by.
+    """
     f1 = [count.f1 for count in counts]
     best = max(f1)
+    if not best:
+        return given
     slack = errors * math.sqrt(best * (1 - best) / max(1, counts[0].annotated))
     return next(threshold for threshold, value in zip(THRESHOLDS, f1, strict=True) if value >= best - slack)
 

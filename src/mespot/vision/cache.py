@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -12,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from mespot.config import Config
+from mespot.core.atomic import whole_file
 from mespot.vision.images import image_files
 from mespot.vision.streams import Streams
 
@@ -41,13 +43,21 @@ def cache_path(folder: Path, video: Path, config: Config, *, images_fps: float |
 
 
 def save_streams(streams: Streams, path: Path) -> None:
-    """Write atomically."""
+    """Write atomically.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written or is full; nothing is left behind.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     found = {name: getattr(streams, name) for name in Streams.__slots__}
     arrays = {name: np.ascontiguousarray(array) for name, array in found.items() if array is not None}
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file(arrays, temporary)
-    temporary.replace(path)
+    try:
+        with whole_file(path) as part:
+            save_file(arrays, part)
+    except SafetensorError as error:  # its way of saying that the disk is full
+        raise OSError(errno.EIO, str(error), str(path)) from error
 
 
 def load_streams(path: Path) -> Streams | None:
