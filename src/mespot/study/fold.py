@@ -46,8 +46,8 @@ OnStep = Callable[[Step], None]
 def sides(inputs: Inputs, subject: str, seed: int) -> Sides:
     """Return the inner split of the fold of a subject.
 
-    A fifth of the other subjects, at least one, is drawn by ``seed`` and ``subject`` until ME and MaE are on both sides;
-    where no draw has that, the one with the most kinds on the two sides. With one other subject there is no inner
+    A fifth of the other subjects, at least one, is drawn by ``seed`` and ``subject`` until ME and MaE are on both
+    sides; where no draw has that, the one with the most kinds on them. With one other subject there is no inner
     split.
     """
     others = sorted({inputs.recordings[name].subject for name in inputs.prepared} - {subject})
