@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import pytest
 
 from mespot.cli import output
-from mespot.cli.output import print_expressions, printable, progress_of
+from mespot.cli.output import print_expressions, printable, progress_of, time_left
 from mespot.pipeline import Progress
 from results import make_spotting
 
@@ -56,9 +57,18 @@ def test_a_long_stage_says_now_and_then_how_far_it_is(
         report(Progress("faces", 64, None))
         report(Progress("motion", 0, 90))
         report(Progress("motion", 64, 90))
-    assert capsys.readouterr().err.splitlines() == [
-        "clip.mp4: faces", "clip.mp4: faces 64", "clip.mp4: motion", "clip.mp4: motion 64 of 90",
-    ]  # fmt: skip
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:3] == ["clip.mp4: faces", "clip.mp4: faces 64", "clip.mp4: motion"]
+    assert re.fullmatch(r"clip\.mp4: motion 64 of 90, about \d+ s left", lines[3])
+
+
+@pytest.mark.parametrize(
+    ("taken_s", "done", "left", "text"),
+    [(60.0, 10, 30, "3 min"), (7200.0, 1, 2, "4 h"), (4.0, 2, 10, "20 s")],
+)
+def test_the_time_left_is_told_at_the_pace_so_far(taken_s: float, done: int, left: int, text: str) -> None:
+    assert time_left(taken_s, done, left) == f", about {text} left"
+    assert time_left(taken_s, 0, left) == time_left(taken_s, done, 0) == ""
 
 
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,21 +67,41 @@ def _bar(title: str) -> Iterator[Report]:
 
 
 def _lines(title: str) -> Report:
-    """Say when a stage begins, and then now and then how far it is."""
+    """Say when a stage begins, and then now and then how far it is and how long it will still take."""
     last: dict[str, float] = {}
+    begun: dict[str, tuple[float, int]] = {}
 
     def report(progress: Progress) -> None:
         now = time.monotonic()
         if progress.stage not in last:
+            begun[progress.stage] = now, progress.done
             complain(f"{title}: {progress.stage}")
         elif now - last[progress.stage] >= PLAIN_EVERY_S:
             share = f"{progress.done} of {progress.total}" if progress.total else str(progress.done)
-            complain(f"{title}: {progress.stage} {share}")
+            since, first = begun[progress.stage]
+            left = time_left(now - since, progress.done - first, (progress.total or 0) - progress.done)
+            complain(f"{title}: {progress.stage} {share}{left}")
         else:
             return
         last[progress.stage] = now
 
     return report
+
+
+def time_left(taken_s: float, done: int, left: int) -> str:
+    """Return how long is left at the pace so far, as ", about 3 min left"; "" where that cannot be told.
+
+    Examples
+    --------
+    >>> time_left(60.0, 10, 30), time_left(7200.0, 1, 2), time_left(5.0, 0, 4)
+    (', about 3 min left', ', about 4 h left', '')
+    """
+    if done <= 0 or left <= 0:
+        return ""
+    minutes = taken_s / done * left / 60
+    if minutes >= 90:
+        return f", about {minutes / 60:.0f} h left"
+    return f", about {minutes:.0f} min left" if minutes >= 1.5 else f", about {minutes * 60:.0f} s left"
 
 
 def print_profile(profile: Profile, rows: int) -> None:

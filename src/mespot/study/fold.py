@@ -186,7 +186,7 @@ class Fold:
                     on_step=on_step,
                     on_line=on_line,
                     start=start,
-                    facts={"held_out": split.subject, "synthetic": False},
+                    facts={"held_out": split.subject, "synthetic": self.inputs.simulated},
                 )
                 chosen = load_checkpoint(best)
                 facts["epoch"] = chosen.facts.get("epoch")

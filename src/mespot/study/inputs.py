@@ -88,6 +88,11 @@ class Inputs:
         self.seconds = StageSeconds()
 
     @property
+    def simulated(self) -> bool:
+        """Whether the dataset is simulated."""
+        return self._whole.simulated
+
+    @property
     def backbone(self) -> str | None:
         """Digest of the frozen backbone."""
         return None if self._store is None else self._store.backbone
