@@ -127,8 +127,8 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _is_number(table: Table, place: int) -> bool:
-    cells = [row[place] for row in table.rows if row[place] is not None]
-    return bool(cells) and all(isinstance(cell, int | float) or cell.replace(".", "", 1).isdigit() for cell in cells)
+    cells = [shown(row[place]).replace(".", "", 1) for row in table.rows if row[place] is not None]
+    return bool(cells) and all(cell.isdigit() for cell in cells)
 
 
 def _latex_lines(table: Table) -> Iterator[str]:
