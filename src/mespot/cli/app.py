@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mespot import __version__
-from mespot.cli import bench, datasets, demo, evaluate, flows, loso, models, simulate, spot, train
+from mespot.cli import bench, datasets, demo, evaluate, flows, loso, models, simulate, spot, tables, train
 from mespot.cli.failure import DEBUG, FAILED, INTERRUPTED, report
 from mespot.cli.output import complain
 
@@ -30,6 +30,7 @@ app.command("train", rich_help_panel="Make a model")(train.train)
 app.command("evaluate", rich_help_panel="Make a model")(evaluate.evaluate)
 app.add_typer(datasets.app, name="datasets", rich_help_panel="Make a model")
 app.command("loso", rich_help_panel="Run a study")(loso.loso)
+app.command("tables", rich_help_panel="Run a study")(tables.tables)
 app.add_typer(bench.app, name="bench", rich_help_panel="Make a model")
 app.add_typer(models.app, name="models", rich_help_panel="Make a model")
 

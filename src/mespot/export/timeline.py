@@ -107,7 +107,7 @@ def _draw_title(figure: Figure, spotting: Spotting, shown: int) -> None:
     if 0 < shown < len(spotting.detections):
         facts.append(f"pictures of the {shown} with the highest score")
     name = video.path.name if len(video.path.name) <= LONGEST_NAME else video.path.name[: LONGEST_NAME - 1] + "…"
-    _text(figure, EDGE, 0.962, f"{_drawable(name)}: {found}", size=21, weight="bold")
+    _text(figure, EDGE, 0.962, f"{drawable(name)}: {found}", size=21, weight="bold")
     _text(figure, EDGE, 0.922, " · ".join((*facts, *spotting.provenance.quality)), size=13, colour=FAINT)
 
 
@@ -124,7 +124,7 @@ def _draw_stills(figure: Figure, spotting: Spotting, shown: Sequence[Detection],
         left = EDGE + place * (card + CARD_GAP)
         heading = f"{numbers[id(detection)]}  {detection.kind}, {spotting.duration_s(detection):.2f} s"
         _text(figure, left, top + 0.054, heading, size=15, weight="bold", colour=COLOURS[detection.kind])
-        detail = f"score {detection.score:.2f} · {_drawable(detection.attention.region)}"
+        detail = f"score {detection.score:.2f} · {drawable(detection.attention.region)}"
         _text(figure, left, top + 0.024, detail, size=13, colour=FAINT)
         boxes = [
             (left + column * (width + PICTURE_GAP), top - width * ASPECT, width, width * ASPECT)
@@ -171,7 +171,7 @@ def _draw_motion(axes: Axes, spotting: Spotting) -> None:
     axes.set_ylim(0, 1.1 * highest if highest > 0 else 1.0)
     begin = spotting.video.seconds(0)
     axes.set_xlim(begin, max(spotting.video.end_seconds(len(spotting.video) - 1), begin + 1e-3))
-    _style(axes)
+    style_axes(axes)
     axes.tick_params(labelbottom=False)
     _draw_spans(axes, spotting)
     _draw_numbers(axes, spotting)
@@ -227,13 +227,14 @@ def _draw_scores(axes: Axes, spotting: Spotting) -> None:
     axes.set_ylim(0, 1)
     axes.set_ylabel("score", color=INK, fontsize=13)
     axes.set_xlabel("time, s", color=INK, fontsize=13)
-    _style(axes)
+    style_axes(axes)
     _draw_spans(axes, spotting)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right", bbox_to_anchor=(1, 0.97), ncols=4, fontsize=12, frameon=False)
 
 
-def _style(axes: Axes) -> None:
+def style_axes(axes: Axes) -> None:
+    """Give a panel the look of every figure of mespot."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(RULE)
     axes.grid(axis="y", color=RULE, linewidth=0.7)
@@ -257,8 +258,8 @@ def _text(
     )  # fmt: skip
 
 
-def _drawable(text: str) -> str:
-    """Replace what the font cannot draw (other scripts, control characters) by a box."""
+def drawable(text: str) -> str:
+    """Return the text with what the font cannot draw (other scripts, control characters) replaced by a box."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     known = get_font(findfont(FontProperties())).get_charmap()

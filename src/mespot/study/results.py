@@ -174,7 +174,9 @@ def read_losses(path: Path) -> dict[int, float]:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         return {int(line["epoch"]): float(line["loss"]) for line in lines if line.get("loss") is not None}
     except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StudyError(f"{path}: is no list of epochs ({error}); delete its folder and run the study again.") from error
+        raise StudyError(
+            f"{path}: is no list of epochs ({error}); delete its folder and run the study again."
+        ) from error
 
 
 def _facts(run: RunFolder) -> dict[str, Any]:
@@ -201,7 +203,9 @@ def _facts(run: RunFolder) -> dict[str, Any]:
             raise StudyError(f"{path}: lacks what it should say of '{name}'; run the study again.")
     dataset = facts["dataset"]
     if dataset["missing_offset"] not in get_args(MissingOffset) or not isinstance(dataset["subjects"], list):
-        raise StudyError(f"{path}: has an unknown rule for missing offsets, or no list of subjects; run the study again.")
+        raise StudyError(
+            f"{path}: has an unknown rule for missing offsets, or no list of subjects; run the study again."
+        )
     return facts
 
 
