@@ -86,34 +86,28 @@ def best_detections(overlaps: FloatArray) -> dict[int, int]:
     return {int(row): int(np.argmax(overlaps[row])) for row in np.flatnonzero(overlaps.any(axis=1))}
 
 
-def greedy_pairs(video: Video, enough: BoolArray, overlaps: FloatArray) -> int:
-    """Count one-to-one pairs as VOC does: by descending score, each detection for the reference that it fits best.
+def greedy_pairs(video: Video, overlaps: FloatArray, enough: BoolArray) -> int:
+    """Count one-to-one pairs made by descending score, each detection with the free reference that it overlaps most.
 
     Parameters
     ----------
     video : Video
-        Of one kind.
-    enough : (M, N) bool
-        Which overlaps suffice.
+        Whose detections have the scores; equal ones keep the order of the file.
     overlaps : (M, N) float64
-        Of ``video``.
-
-    Notes
-    -----
-    Equal scores keep the order of the file. A detection whose best reference is taken is not offered another; of two
-    references that it fits equally well, it gets the later one. Both as in the published code.
+        Of ``video``; of equal overlaps the first reference is taken.
+    enough : (M, N) bool
+        Which of them suffice.
     """
-    taken: set[int] = set()
-    rows = len(video.reference)
+    free = np.where(enough, overlaps, 0.0)
+    pairs = 0
     for column in sorted(range(len(video.detected)), key=lambda index: -video.detected[index].score):
-        if rows:
-            best = rows - 1 - int(np.argmax(overlaps[::-1, column]))
-            if enough[best, column]:
-                taken.add(best)
-    return len(taken)
+        if free[:, column].any():
+            free[int(np.argmax(free[:, column]))] = 0.0
+            pairs += 1
+    return pairs
 
 
-def zero_to(ahead_of_apex: float) -> Callable[[ReferenceEvent], ReferenceEvent]:
+def zero_to(after_apex: float) -> Callable[[ReferenceEvent], ReferenceEvent]:
     """Return what sets an offset of 0 so many frames after the apex, and leaves one before the apex as it stands.
 
     A row that has neither offset nor apex stays as it is: it counts, and nothing can match it.
@@ -122,7 +116,7 @@ def zero_to(ahead_of_apex: float) -> Callable[[ReferenceEvent], ReferenceEvent]:
     def completed(event: ReferenceEvent) -> ReferenceEvent:
         if event.offset > 0 or event.apex is None or event.apex <= 0:
             return event
-        return replace(event, offset=event.apex + ahead_of_apex)
+        return replace(event, offset=event.apex + after_apex)
 
     return completed
 

@@ -193,15 +193,17 @@ def softnet(reference: Reference, detected: Sequence[DetectedEvent]) -> Protocol
     """SOFTNet, MEAN, SFAMNet, ME-TST: one-to-one by score, in videos that have an expression of the kind.
 
     What differs from strict: for each kind, every video without an expression of that kind is dropped with all its
-    detections, so that their false positives are not seen. Pairs are made greedily by descending score (the order of
-    the file where equal), each detection for the expression that it overlaps most. Inclusive frames, IoU >= 0.5, same
-    kind, as in strict. Rows with onset 0 (ten of SAMM, up to 5175 frames long) are dropped. An offset of 0 is the
-    apex.
+    detections, so that their false positives are not seen. One-to-one pairs are made greedily by descending score
+    (the order of the file where equal), each detection with the free expression that it overlaps most. Inclusive
+    frames, IoU >= 0.5, same kind, as in strict. Rows with onset 0 (ten of SAMM, up to 5175 frames long) are dropped.
+    An offset of 0 is the apex.
 
-    Direction: up, by the dropped videos: of CAS(ME)^2, 33 of 97 remain for ME. Greedy pairs are at most as many.
+    Direction: up, by the dropped videos: of CAS(ME)^2, 33 of 97 remain for ME. Greedy pairs are at most as many as
+    optimal ones, and as many where expressions of a kind do not overlap by half.
 
     Source: ``load_label.py``, ``training.py`` and ``Utils/mean_average_precision`` of
-    github.com/genbing99/SoftNet-SpotME, which also adds one false positive for each of its videos without detection.
+    github.com/genbing99/SoftNet-SpotME, which also adds one false positive for each of its videos without detection,
+    and compares a detection only with the one expression that it overlaps most, free or not.
     """
     return _one_to_one(reference, detected, above=False)
 
@@ -270,6 +272,6 @@ def _one_to_one(reference: Reference, detected: Sequence[DetectedEvent], *, abov
     for kind, video in _by_kind(events, detected):
         if video.reference:
             overlaps = video.overlaps(inclusive=True)
-            tp[kind] += greedy_pairs(video, overlaps > HALF if above else overlaps >= HALF, overlaps)
+            tp[kind] += greedy_pairs(video, overlaps, overlaps > HALF if above else overlaps >= HALF)
             counted += labels(video.detected)
     return tallies(tp, counted, labels(events))
