@@ -128,14 +128,14 @@ PUBLISHED: tuple[Published, ...] = (
         "SL-Swin-T (2023)",
         ("0.2236", "0.0879", "0.1824"),
         ("0.1675", "0.1044", "0.1357"),
-        "softnet, but IoU > 0.5",
+        "slswin; videos without the kind are left out",
         "repository eddiehe99, README",
     ),
     Published(
         "AUW-GCN (2023)",
         ("0.4235", "0.1538", "0.3834"),
         ("0.4293", "0.1984", "0.3728"),
-        "auwgcn; best epoch of each subject on that test subject",
+        "auwgcn_2023; best epoch of each subject on that test subject",
         "repository AUW-GCN, figures/result.png",
     ),
     Published(

@@ -182,6 +182,8 @@ def read_losses(path: Path) -> dict[int, float]:
 def _facts(run: RunFolder) -> dict[str, Any]:
     """Return ``run.json``, of which everything that tables need is there."""
     path = run.path / "run.json"
+    if not run.path.is_dir():
+        raise StudyError(f"{run.path}: there is no such folder; name the folder of a run of 'mespot loso'.")
     facts = run.read_json(path)
     if facts is None:
         raise StudyError(f"{run.path}: is no run of 'mespot loso', for it has no run.json; name the folder of a run.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mespot.core.errors import StudyError
+from mespot.evaluation.protocols import ABOUT
 from mespot.evaluation.tally import ProtocolScores, Tally
 from mespot.study.published import PAPER_T_EVAL, PAPER_TOP, PUBLISHED
 from mespot.study.results import SIMULATED, StudyResult
@@ -64,7 +66,8 @@ def t_eval(runs: Sequence[Sweeps]) -> Table:
         (
             f"{STRICT} {TRAINING_SIDE}",
             "Precision is the share of detections that are right, recall the share of expressions that were found; the "
-            "paper's equations (4) and (5) exchange the two names, its F1 is the same either way.",
+            "paper's equations (4) and (5) exchange the two names, its F1 is the same either way; its columns stand here as "
+            "printed.",
         ),
     )
 
@@ -127,6 +130,7 @@ def comparison(runs: Sequence[Sweeps]) -> Table:
             "Published figures are not comparable with each other: most were tuned on the test subjects and each was "
             "counted in its own way. The protocol is the name that 'mespot evaluate --protocol' knows it by; the same "
             "detections score differently under each, as the table of protocols shows.",
+            *_counted(re.split("[;, ]", row.protocol)[0] for row in PUBLISHED),
             "The paper's own Table III quotes other figures for Zhang, Yap, He and LSSNet than the sources named here.",
             *(
                 (f"Rows of mespot that are marked {SIMULATED} say nothing about recordings of people.",)
@@ -149,7 +153,10 @@ def protocols(runs: Sequence[Sweeps]) -> Table:
         marked("The same detections under every protocol", [run.result for run in runs if run.result.scores]),
         (*WHAT, Column("protocol", "protocol"), *ALL_RATES),
         tuple(rows),
-        ("Only strict is mespot's own score; the others count as published scorers do, with their faults.",),
+        (
+            "Only strict is mespot's own score; the others count as published scorers do, with their faults.",
+            *_counted(str(row[len(WHAT)]) for row in rows),
+        ),
     )
 
 
@@ -173,7 +180,8 @@ def folds(runs: Sequence[Sweeps]) -> Table:
     for run in runs:
         for fold in run.result.folds:
             facts = fold.facts
-            chosen = facts.get("thresholds") or {}
+            chosen = facts.get("thresholds")
+            chosen = chosen if isinstance(chosen, dict) else {}
             rows.append(
                 (*_what(run), fold.subject, _option(facts.get("epoch")), _number(chosen.get("MaE")),
                  _number(chosen.get("ME")), str(facts.get("note") or ""))
@@ -239,6 +247,13 @@ def _read_rates(result: StudyResult, protocol: str, scores: Mapping[str, Any]) -
         raise StudyError(
             f"{result.name}/scores.json: lacks a figure of '{protocol}' ({error}); run the study again."
         ) from error
+
+
+def _counted(names: Iterable[str]) -> Iterator[str]:
+    """Yield a sentence that says how each protocol counts, where there are any."""
+    known = [f"{name}: {ABOUT[name]}" for name in dict.fromkeys(names) if name in ABOUT]
+    if known:
+        yield f"Protocols: {'; '.join(known)}."
 
 
 def _option(value: object) -> Cell:

@@ -20,9 +20,12 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    # After a line's end LaTeX would take them for its options.
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
 } | {character: f"\\{character}" for character in "&%$#_{}"}
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~$])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~$&])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Table:
     columns : tuple of Column
         In order.
     rows : tuple of tuple of Cell
-        As many cells each as there are columns; numbers are shown with three decimals, in CSV with six.
+        As many cells each as there are columns; fractions are shown with three decimals, in CSV with six digits.
     notes : tuple of str
         Sentences below the table.
     """
@@ -112,14 +115,15 @@ def markdown_text(text: str) -> str:
 
 
 def latex_text(text: str) -> str:
-    """Escape what LaTeX would take for a command; a line break becomes a space."""
-    return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
+    """Escape what LaTeX would take for a command or a dash; a line break becomes a space."""
+    escaped = "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
+    return re.sub("-(?=-)", "-{}", escaped)
 
 
 def _plain(cell: Cell) -> str:
     if cell is None:
         return ""
-    return f"{cell:.6f}" if isinstance(cell, float) else str(cell)
+    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
 
 
 def _row(cells: Sequence[str]) -> str:
