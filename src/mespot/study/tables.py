@@ -66,8 +66,8 @@ def t_eval(runs: Sequence[Sweeps]) -> Table:
         (
             f"{STRICT} {TRAINING_SIDE}",
             "Precision is the share of detections that are right, recall the share of expressions that were found; the "
-            "paper's equations (4) and (5) exchange the two names, its F1 is the same either way; its columns stand here as "
-            "printed.",
+            "paper's equations (4) and (5) exchange the two names, its F1 is the same either way; its columns stand here "
+            "as printed.",
         ),
     )
 
