@@ -208,7 +208,9 @@ def _facts(run: RunFolder) -> dict[str, Any]:
         raise StudyError(
             f"{path}: has an unknown rule for missing offsets, or no list of subjects; run the study again."
         )
-    return facts
+    # Whichever of the two says so: what is simulated must not pass for recorded.
+    simulated = bool(dataset["simulated"] or facts.get("synthetic"))
+    return {**facts, "dataset": {**dataset, "simulated": simulated}}
 
 
 def _object(run: RunFolder, path: Path) -> dict[str, Any]:

@@ -65,9 +65,9 @@ def t_eval(runs: Sequence[Sweeps]) -> Table:
         tuple(rows),
         (
             f"{STRICT} {TRAINING_SIDE}",
-            "Precision is the share of detections that are right, recall the share of expressions that were found; the "
-            "paper's equations (4) and (5) exchange the two names, its F1 is the same either way; its columns stand here "
-            "as printed.",
+            "Precision is the share of detections that are right, recall the share of expressions that were found. "
+            "The paper's equations (4) and (5) exchange the two names; its columns stand here as printed, its F1 is "
+            "the same either way.",
         ),
     )
 
