@@ -117,3 +117,11 @@ def test_the_columns_of_the_made_run_are_those_of_a_study(tmp_path: Path) -> Non
     run = made_run(tmp_path / "run")
     for name, columns in (("reference.csv", REFERENCE_COLUMNS), ("folds/s1/candidates.csv", DETECTED_COLUMNS)):
         assert (run / name).read_text(encoding="utf-8").splitlines()[0] == ",".join(columns)
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_a_run_that_calls_itself_synthetic_is_simulated(synthetic: bool, tmp_path: Path) -> None:
+    run = made_run(tmp_path / "run", simulated=False)
+    facts = RunFolder(run).read_json(run / "run.json")
+    write_json(run / "run.json", facts | {"synthetic": synthetic})
+    assert read_result(run).simulated is synthetic
