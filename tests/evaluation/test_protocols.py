@@ -366,12 +366,13 @@ def test_directions_that_are_guaranteed(reference: Reference, found: list[Detect
     scores = {name: PROTOCOLS[name](reference, found) for name in WITHOUT_EMOTIONS}
     for kind in ("mae", "me"):
         tallies = {name: getattr(score, kind) for name, score in scores.items()}
-        assert tallies["megc2020"].tp >= tallies["strict"].tp >= tallies["softnet"].tp >= tallies["slswin"].tp
+        assert tallies["megc2020"].tp >= tallies["strict"].tp >= max(tallies["softnet"].tp, tallies["slswin"].tp)
         assert tallies["strict"].f1 >= tallies["auwgcn"].f1
         assert tallies["auwgcn_2023"].tp == tallies["abpn"].tp >= tallies["auwgcn"].tp
         assert tallies["abpn"].f1 >= tallies["auwgcn"].f1 - 1e-12
         assert tallies["softnet"].fp <= tallies["strict"].fp + tallies["strict"].tp - tallies["softnet"].tp
-    # Blind to the label, and with the longer lengths: never fewer.
-    assert scores["lgsnet"].all.tp >= scores["lssnet"].all.tp
+    # Blind to the label, and one of them with the longer lengths: never fewer, if it leaves the offsets as they are.
+    if all(event.offset > (event.apex or 0) for event in reference.events):
+        assert scores["lgsnet"].all.tp >= scores["lssnet"].all.tp
     assert scores["offd"].all.tp >= scores["lssnet"].all.tp
     assert scores["offd"].all.tp >= scores["auwgcn"].all.tp
