@@ -169,3 +169,27 @@ def test_published_weights_that_are_none_are_one_sentence(tmp_path: Path, capsys
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {tmp_path / 'rgb.pt'}: ")
     assert not out.exists()
+
+
+def test_a_layout_is_simulated_and_says_so(tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "made"
+    command = ["simulate", "--out", str(out), "--layout", "samm_lv", "--subjects", "1", "--videos-per-subject", "1"]
+    assert main([*command, "--seconds", "0.1", "--size", "96x96", "--per-minute", "60"]) == 0
+    assert "SIMULATED, laid out as SAMM-LV" in capsys.readouterr().out
+    assert main(["datasets", "check", "samm_lv", str(out)]) == 0
+    assert "SIMULATED: SAMM Long Videos (samm_lv)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--subjects", "3"], "--subjects: is for --layout alone"),
+        (["--layout", "casme2", "--minutes", "3"], "--minutes: is not for --layout"),
+        (["--layout", "smic"], "a layout is casme2 or samm_lv, not smic"),
+    ],
+)
+def test_layouts_and_other_corpora_share_no_options(
+    extra: list[str], message: str, tmp_path: Path, capsys: Capture
+) -> None:
+    assert main(["simulate", "--out", str(tmp_path / "out"), *extra]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())

@@ -18,7 +18,18 @@ PREVIEW = Path("mespot-preview.png")
 """The sheet of actions where no folder is named."""
 OF_STILLS: tuple[str, ...] = ("faces", "minutes", "clip_s", "size", "fps", "exact", "preview")
 OF_CARRIERS: tuple[str, ...] = ("copies", "repeat")
-"""Options that say nothing about the other kind of corpus."""
+OF_LAYOUTS: tuple[str, ...] = ("subjects", "videos_per_subject", "seconds")
+NOT_OF_LAYOUTS: tuple[str, ...] = (
+    "minutes",
+    "clip_s",
+    "fps",
+    "exact",
+    "preview",
+    "carriers",
+    "apart_from",
+    *OF_CARRIERS,
+)
+"""Options that say nothing about another kind of corpus."""
 
 
 def simulate(
@@ -71,6 +82,16 @@ def simulate(
     exact: Annotated[
         bool, typer.Option("--exact", help="Write the exact motion of the skin beside each video too.")
     ] = False,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="casme2 or samm_lv: a dataset with the tables, names and quirks of CAS(ME)^2 or SAMM-LV.",
+        ),
+    ] = None,
+    subjects: Annotated[int, typer.Option(min=1, help="People of a --layout.")] = 22,
+    videos_per_subject: Annotated[int, typer.Option(min=1, help="Videos of each of them.")] = 3,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of one video of a --layout, in seconds.")] = 12.0,
     preview: Annotated[
         bool, typer.Option("--preview", help="Draw a sheet of the actions; without --out nothing else.")
     ] = False,
@@ -78,12 +99,24 @@ def simulate(
     """Make labelled videos: faces moved by known expressions over head motion, blinks, speech and noise.
 
     With --carriers the faces are those of real clips, and each clip is written once more untouched, for comparison.
+    With --layout all is laid out as a known dataset, to try 'mespot loso' on.
     """
     if split not in ("all", "train", "test"):
         raise typer.BadParameter("is all, train or test.", param_hint="--split")
     if out is None and not preview:
         raise typer.BadParameter("name a folder for the videos.", param_hint="--out")
-    _refuse_ignored(ctx, bool(carriers))
+    _refuse_ignored(ctx, *_ignored(bool(carriers), layout is not None))
+    if layout is None:
+        _refuse_ignored(ctx, "is for --layout alone", OF_LAYOUTS)
+    if layout is not None:
+        assert out is not None  # --preview is not for --layout
+        share = me_share if _given(ctx, "me_share") else None
+        density = {"per_minute": per_minute} if _given(ctx, "per_minute") else {}
+        chosen = {"subjects": subjects, "videos_per_subject": videos_per_subject, "seconds": seconds}
+        _lay_out(
+            out, layout, faces, workers, {"seed": seed, "split": split, "me_share": share, **density, **chosen}, size
+        )
+        return
     choice = {"split": split, "per_minute": per_minute, "me_share": me_share, "apart_from": apart_from or ()}
     making = {"seed": seed, "workers": workers, **choice}
     if carriers:
@@ -105,13 +138,48 @@ def simulate(
             say(f"preview: {preview_sheet(sources, PREVIEW if out is None else out / 'preview.png')}")
 
 
-def _refuse_ignored(ctx: typer.Context, carriers: bool) -> None:
+def _ignored(carriers: bool, layout: bool) -> tuple[str, Sequence[str]]:
+    """Return which options say nothing about what is asked for, and why."""
+    if layout:
+        return "is not for --layout", NOT_OF_LAYOUTS
+    if carriers:
+        return "is not for --carriers", OF_STILLS
+    return "is for --carriers alone", OF_CARRIERS
+
+
+def _refuse_ignored(ctx: typer.Context, fact: str, names: Sequence[str]) -> None:
     """Refuse an option that says nothing about what is asked for, for it would be ignored."""
-    fact = "is not for --carriers" if carriers else "is for --carriers alone"
-    for name in OF_STILLS if carriers else OF_CARRIERS:
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
+    for name in names:
+        if _given(ctx, name):
             raise typer.BadParameter(f"{fact}; leave it out.", param_hint=f"--{name.replace('_', '-')}")
+
+
+def _given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _lay_out(
+    out: Path,
+    layout: str,
+    faces: list[Path] | None,
+    workers: int,
+    choices: dict[str, Any],
+    size: Sequence[str] | None,
+) -> None:
+    from importlib import resources
+
+    from mespot.simulate.layout_plan import LayoutSettings
+    from mespot.simulate.layouts import simulate_layout
+
+    sizes = picture_sizes(size or ())
+    if len(sizes) > 1:
+        raise typer.BadParameter("the videos of a --layout have one size; give it once.", param_hint="--size")
+    with resources.as_file(resources.files("mespot.assets") / "faces") as bundled:
+        found = tuple(face_files(faces or [bundled]))
+        settings = LayoutSettings(layout, found, size=sizes[0] if sizes else None, **choices)  # type: ignore[arg-type]
+        _write(out, lambda on_progress: simulate_layout(out, settings, workers=workers, on_progress=on_progress))
+    say(f"SIMULATED, laid out as {settings.style.title}; look at it with: mespot datasets check {layout} {out}")
 
 
 def _simulate(out: Path, choices: dict[str, Any]) -> None:

@@ -117,6 +117,7 @@ class VideoJob:
 
 
 AnyJob = TypeVar("AnyJob", bound=VideoJob)
+OneJob = TypeVar("OneJob")
 
 
 def source_digest(path: Path) -> str:
@@ -159,7 +160,7 @@ def write_corpus(
         for stale in (out / "annotations.csv", out / "manifest.json", *(job.sidecar for job in waiting)):
             stale.unlink(missing_ok=True)
     done = len(jobs) - len(waiting)
-    for _ in _run(waiting, make, workers):
+    for _ in run_jobs(waiting, make, workers):
         done += 1
         if on_progress is not None:
             on_progress(done, len(jobs))
@@ -244,7 +245,8 @@ class _Contents:
             )
 
 
-def _run(jobs: Sequence[AnyJob], make: Callable[[AnyJob], None], workers: int) -> Iterator[None]:
+def run_jobs(jobs: Sequence[OneJob], make: Callable[[OneJob], None], workers: int) -> Iterator[None]:
+    """Make all jobs, in as many processes as there are ``workers``, and yield after each."""
     if workers == 1:
         yield from map(make, jobs)
         return
