@@ -174,7 +174,7 @@ def test_published_weights_that_are_none_are_one_sentence(tmp_path: Path, capsys
 def test_a_layout_is_simulated_and_says_so(tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "made"
     command = ["simulate", "--out", str(out), "--layout", "samm_lv", "--subjects", "1", "--videos-per-subject", "1"]
-    assert main([*command, "--seconds", "0.1", "--size", "96x96", "--per-minute", "60"]) == 0
+    assert main([*command, "--seconds", "1", "--size", "96x96", "--per-minute", "30"]) == 0
     assert "SIMULATED, laid out as SAMM-LV" in capsys.readouterr().out
     assert main(["datasets", "check", "samm_lv", str(out)]) == 0
     assert "SIMULATED: SAMM Long Videos (samm_lv)" in capsys.readouterr().out
