@@ -22,6 +22,7 @@ NAMES = [
     "Spotting",
     "VideoInfo",
     "__version__",
+    "evaluate",
     "spot",
 ]
 

@@ -30,6 +30,7 @@ _HOMES = {
     "Spotter": "mespot.pipeline",
     "Spotting": "mespot.core.spotting",
     "VideoInfo": "mespot.core.video",
+    "evaluate": "mespot.evaluation.evaluate",
     "spot": "mespot.pipeline",
 }
 
@@ -46,6 +47,7 @@ __all__ = [
     "Spotting",
     "VideoInfo",
     "__version__",
+    "evaluate",
     "spot",
 ]
 

@@ -9,6 +9,7 @@ from mespot.core.expression import Kind as Kind
 from mespot.core.interval import Interval as Interval
 from mespot.core.spotting import Spotting as Spotting
 from mespot.core.video import VideoInfo as VideoInfo
+from mespot.evaluation.evaluate import evaluate as evaluate
 from mespot.pipeline import Progress as Progress
 from mespot.pipeline import Spotter as Spotter
 from mespot.pipeline import spot as spot

@@ -31,13 +31,14 @@ def test_simulate_writes_videos_and_their_table(corpus: Path) -> None:
 @pytest.mark.slow
 def test_evaluate_scores_a_table_and_says_that_it_is_simulated(corpus: Path, weights: Path, capsys: Capture) -> None:
     table = str(corpus / "annotations.csv")
-    assert main(["evaluate", table, "--weights", str(weights), "--cache", str(corpus / "cache"), "--json"]) == 0
+    command = ["evaluate", "--reference", table, "--weights", str(weights), "--cache", str(corpus / "cache")]
+    assert main([*command, "--json"]) == 0
     captured = capsys.readouterr()
     scores = json.loads(captured.out)
     assert scores["synthetic"] is True
     assert {"MaE", "ME", "all"} <= scores.keys()
     assert "simulated" in captured.err
-    assert main(["evaluate", table, "--weights", str(weights), "--cache", str(corpus / "cache")]) == 0
+    assert main(command) == 0
     assert "simulated" in capsys.readouterr().out
 
 
@@ -48,7 +49,7 @@ def test_videos_without_expressions_can_be_evaluated(
     table = tmp_path / "table.csv"
     shutil.copy(smile_clip, tmp_path)
     table.write_text(f"video,subject,onset,apex,offset,kind\n{smile_clip.name},one,,,,\n", encoding="utf-8")
-    assert main(["evaluate", str(table), "--weights", str(weights), "--json"]) == 0
+    assert main(["evaluate", "--reference", str(table), "--weights", str(weights), "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
     assert scores["synthetic"] is False
     assert scores["minutes"] == pytest.approx(2.4 / 60, rel=0.02)
@@ -56,7 +57,7 @@ def test_videos_without_expressions_can_be_evaluated(
 
 
 @pytest.mark.parametrize(
-    "command", [["evaluate", "TABLE"], ["train", "TABLE", "--validation-subjects", "a", "--out", "OUT"]]
+    "command", [["evaluate", "--reference", "TABLE"], ["train", "TABLE", "--validation-subjects", "a", "--out", "OUT"]]
 )
 def test_a_missing_table_is_one_sentence(command: list[str], weights: Path, tmp_path: Path, capsys: Capture) -> None:
     table = tmp_path / "none.csv"
@@ -174,7 +175,7 @@ def test_published_weights_that_are_none_are_one_sentence(tmp_path: Path, capsys
 def test_a_layout_is_simulated_and_says_so(tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "made"
     command = ["simulate", "--out", str(out), "--layout", "samm_lv", "--subjects", "1", "--videos-per-subject", "1"]
-    assert main([*command, "--seconds", "1", "--size", "96x96", "--per-minute", "30"]) == 0
+    assert main([*command, "--seconds", "3", "--size", "96x96", "--per-minute", "30", "--seed", "1"]) == 0
     assert "SIMULATED, laid out as SAMM-LV" in capsys.readouterr().out
     assert main(["datasets", "check", "samm_lv", str(out)]) == 0
     assert "SIMULATED: SAMM Long Videos (samm_lv)" in capsys.readouterr().out

@@ -23,6 +23,17 @@ class Kind(Enum):
         return self.value
 
 
+KINDS = {
+    "me": Kind.ME,
+    "micro": Kind.ME,
+    "micro-expression": Kind.ME,
+    "mae": Kind.MAE,
+    "macro": Kind.MAE,
+    "macro-expression": Kind.MAE,
+}
+"""How files spell the kind, in lower case."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """An annotated expression.

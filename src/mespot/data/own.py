@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mespot.core.errors import AnnotationError
+from mespot.core.expression import KINDS
 from mespot.core.offsets import MissingOffset
 from mespot.data.assembly import Assembly, Source, Stated, round_half_up
 from mespot.data.recordings import Facts, Recordings
-from mespot.data.table import COLUMNS, KINDS, Unit
+from mespot.data.table import COLUMNS, Unit
 
 FACTS = Facts(title="own recordings", licence="", citation="", link="")
 OPTIONAL = ("emotion", "action_units", "fps", "unit", "first_frame")

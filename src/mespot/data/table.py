@@ -11,22 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from mespot.core.errors import AnnotationError
-from mespot.core.expression import Expression, Kind
+from mespot.core.expression import KINDS, Expression, Kind
 from mespot.core.interval import Interval
 from mespot.data.dataset import AnnotatedVideo, Dataset, TimedExpression
 
 COLUMNS = ("video", "subject", "onset", "apex", "offset", "kind")
 """Needed columns; others may stand beside them. ``apex`` may be empty; a row whose ``kind`` is empty too lists a video
 without any expression."""
-KINDS = {
-    "me": Kind.ME,
-    "micro": Kind.ME,
-    "micro-expression": Kind.ME,
-    "mae": Kind.MAE,
-    "macro": Kind.MAE,
-    "macro-expression": Kind.MAE,
-}
-"""Accepted spellings of the kind, in lower case."""
 Unit = Literal["frames", "seconds"]
 
 

@@ -26,8 +26,8 @@ from mespot.core.errors import StudyError
 from mespot.core.expression import Kind
 from mespot.core.version import VERSION
 from mespot.data.recordings import Recordings
+from mespot.evaluation.evaluate import evaluate
 from mespot.evaluation.events import DetectedEvent
-from mespot.evaluation.strict import strict
 from mespot.model.network import Network
 from mespot.pipeline import OnProgress, Progress
 from mespot.study.fold import Fold, sides
@@ -108,9 +108,9 @@ def run_study(study: Study, out: Path, *, on_progress: OnProgress, on_line: OnLi
     for name in ("candidates.csv", "detections.csv"):
         found = [event for subject in subjects for event in run.read_detected(run.fold(subject) / name)]
         run.write_detected(out / name, found)
-    scores = {
-        "strict": strict(reference, found, missing_offset=study.recordings.missing_offset).to_json(),
-    }
+    scores = evaluate(
+        reference=reference, detected=found, protocols=("all",), missing_offset=study.recordings.missing_offset
+    )
     run.write_json(out / "scores.json", scores)
     run.write_json(out / "timings.json", _timings(run, inputs, subjects, prepared_s, time.perf_counter() - began))
     return scores
