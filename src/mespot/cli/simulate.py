@@ -18,7 +18,7 @@ PREVIEW = Path("mespot-preview.png")
 """The sheet of actions where no folder is named."""
 OF_STILLS: tuple[str, ...] = ("faces", "minutes", "clip_s", "size", "fps", "exact", "preview")
 OF_CARRIERS: tuple[str, ...] = ("copies", "repeat")
-OF_LAYOUTS: tuple[str, ...] = ("subjects", "videos_per_subject", "seconds")
+OF_LAYOUTS: tuple[str, ...] = ("subjects", "videos_per_subject", "seconds", "media")
 NOT_OF_LAYOUTS: tuple[str, ...] = (
     "minutes",
     "clip_s",
@@ -92,6 +92,9 @@ def simulate(
     subjects: Annotated[int, typer.Option(min=1, help="People of a --layout.")] = 22,
     videos_per_subject: Annotated[int, typer.Option(min=1, help="Videos of each of them.")] = 3,
     seconds: Annotated[float, typer.Option(min=0.1, help="Length of one video of a --layout, in seconds.")] = 12.0,
+    media: Annotated[
+        str, typer.Option(metavar="KIND", help="Recordings of a --layout: images in folders, or video files.")
+    ] = "images",
     preview: Annotated[
         bool, typer.Option("--preview", help="Draw a sheet of the actions; without --out nothing else.")
     ] = False,
@@ -112,7 +115,7 @@ def simulate(
         assert out is not None  # --preview is not for --layout
         share = me_share if _given(ctx, "me_share") else None
         density = {"per_minute": per_minute} if _given(ctx, "per_minute") else {}
-        chosen = {"subjects": subjects, "videos_per_subject": videos_per_subject, "seconds": seconds}
+        chosen = {"subjects": subjects, "videos_per_subject": videos_per_subject, "seconds": seconds, "media": media}
         _lay_out(
             out, layout, faces, workers, {"seed": seed, "split": split, "me_share": share, **density, **chosen}, size
         )

@@ -333,6 +333,7 @@ def _rows(layout: LayoutName, jobs: Sequence[MediaJob]) -> list[PlannedRow]:
     busiest = max(jobs, key=lambda job: len(job.scene.events))
     rows = []
     for job in jobs:
-        first = 9 if layout == "casme2" and job is busiest else 1
-        rows += [PlannedRow.of(job.name, job.subject, first + i, one) for i, one in enumerate(job.scene.events)]
+        shown = job.scene.events
+        first = (9 if len(shown) > 1 else 10) if layout == "casme2" and job is busiest else 1
+        rows += [PlannedRow.of(job.name, job.subject, first + i, one) for i, one in enumerate(shown)]
     return rows

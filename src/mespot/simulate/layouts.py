@@ -39,7 +39,7 @@ def simulate_layout(
     Raises
     ------
     ConfigError
-        No process to work; or ``out`` holds something else.
+        No process to work; no expression in any video; or ``out`` holds something else.
     FaceError
         A face that cannot be read, or a file that shows none.
 
@@ -56,6 +56,11 @@ def simulate_layout(
     if workers < 1:
         raise ConfigError("at least one process must work; correct the number.")
     plan = plan_layout(out, settings)
+    if not plan.rows:
+        raise ConfigError(
+            f"no expression fell into {len(plan.jobs)} videos of {settings.seconds:g} s, and a workbook without rows "
+            "cannot be read; make more, longer or denser videos, or take another seed."
+        )
     _take(out, plan)
     waiting = [job for job in plan.jobs if not job.finished()]
     done = len(plan.jobs) - len(waiting)
