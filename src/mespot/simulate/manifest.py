@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 from mespot.core.atomic import whole_file
 from mespot.core.errors import ConfigError
+from mespot.core.workers import end_with_parent
 from mespot.simulate.actions import HELD_OUT, combinations_of
 from mespot.simulate.scene import Event
 
@@ -250,7 +251,7 @@ def run_jobs(jobs: Sequence[OneJob], make: Callable[[OneJob], None], workers: in
     if workers == 1:
         yield from map(make, jobs)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         futures = [pool.submit(make, job) for job in jobs]
         try:
             for future in as_completed(futures):
