@@ -25,6 +25,7 @@ from mespot.config import Config
 from mespot.core.errors import StudyError
 from mespot.core.expression import Kind
 from mespot.core.version import VERSION
+from mespot.core.workers import end_with_parent
 from mespot.data.recordings import Recordings
 from mespot.evaluation.evaluate import evaluate
 from mespot.evaluation.events import DetectedEvent
@@ -201,7 +202,10 @@ def _fit_in_parallel(
 ) -> None:
     context = multiprocessing.get_context("spawn")
     threads = max(1, (os.cpu_count() or 1) // study.jobs)
-    with context.Manager() as manager, ProcessPoolExecutor(study.jobs, mp_context=context) as pool:
+    with (
+        context.Manager() as manager,
+        ProcessPoolExecutor(study.jobs, mp_context=context, initializer=end_with_parent) as pool,
+    ):
         said: Any = manager.Queue()
         waiting: dict[Future[None], str] = {}
         for fold in left:
