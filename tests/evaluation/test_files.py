@@ -59,6 +59,27 @@ def test_a_rate_that_nobody_states_is_told(tmp_path: Path) -> None:
     assert read_reference(path, fps=25).fps == 25
 
 
+def test_a_table_in_seconds_counts_as_its_loader_does(tmp_path: Path) -> None:
+    head = "video,subject,kind,onset,apex,offset,unit,fps,first_frame\n"
+    path = written(tmp_path, head + "a,p1,ME,1.0,1.2,1.4,seconds,25,1\na,p1,MaE,3,4,5,frames,25,\n")
+    assert read_reference(path).events == (
+        ReferenceEvent("a", "p1", Kind.ME, 26, 31, 36),
+        ReferenceEvent("a", "p1", Kind.MAE, 3, 4, 5),
+    )
+    with pytest.raises(AnnotationError, match="row 2: unknown unit 'minutes'; write frames or seconds"):
+        read_reference(written(tmp_path, head + "a,p1,ME,1.0,1.2,1.4,minutes,25,1\n"))
+
+
+def test_files_of_a_folder_do_not_forget_a_subject(tmp_path: Path) -> None:
+    head = "video,subject,kind,onset,apex,offset\n"
+    written(tmp_path, head + "a,p1,ME,1,2,3\n", "1.csv")
+    written(tmp_path, head + "a,,ME,11,12,13\n", "2.csv")
+    assert read_reference(tmp_path).videos == (("a", "p1"),)
+    written(tmp_path, head + "a,p2,ME,21,22,23\n", "3.csv")
+    with pytest.raises(AnnotationError, match=r"3\.csv: video 'a' shows p1 before and p2 here"):
+        read_reference(tmp_path)
+
+
 def test_plain_detections_and_a_submission_to_the_megc(tmp_path: Path) -> None:
     plain = written(tmp_path, "video,kind,onset,offset,score\na,ME,3,9,0.25\n")
     assert read_detected(plain) == (DetectedEvent("a", Kind.ME, 3, 9, 0.25),)
@@ -132,6 +153,7 @@ def test_a_name_that_fits_two_videos_stays() -> None:
         ("{", "x.json", "is no JSON"),
         ("{}", "x.json", "neither a result of mespot nor ActivityNet"),
         ('{"results": {"a": [{"segment": [3, 1], "label": "ME"}]}}', "x.json", "segment 1: lasts from 3 s to 1 s"),
+        ('{"results": {"a": [{"segment": [1, 1e308], "label": "ME"}]}}', "x.json", "lies beyond any video"),
         ('{"results": {"a": 3}}', "x.json", "video 'a': has no list of segments"),
         ("<a/>", "x.eaf", "is no ELAN document but <a>"),
         ("<a", "x.eaf", "is no XML"),

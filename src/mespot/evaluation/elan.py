@@ -97,8 +97,8 @@ class _Document:
         place, name = self._place(mark), mark.get("ANNOTATION_ID")
         begin_s, end_s = self._time_s(mark, 1), self._time_s(mark, 2)
         fps = numbering.rate(place)
-        onset, offset = numbering.span(begin_s, end_s, fps)
-        apex = next((numbering.frame(time, fps) for time in self._apices_s if begin_s <= time < end_s), None)
+        onset, offset = numbering.span(place, begin_s, end_s, fps)
+        apex = next((numbering.frame(place, time, fps) for time in self._apices_s if begin_s <= time < end_s), None)
         score = self._dependents.get((name, "confidence")) or self._dependents.get((name, "score")) or 0
         emotion = self._dependents.get((name, "emotion")) or None
         return StatedEvent(self.video, subject, kind, onset, apex, offset, number_of(score, place, "score"), emotion)

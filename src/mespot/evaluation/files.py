@@ -112,7 +112,7 @@ def _read(path: Path, numbering: Numbering, member: str, on_note: OnNote) -> Sta
             stated = read_elan(file, numbering, on_note)
         else:
             stated = read_csv(file, numbering)
-        found.extend(stated)
+        found.extend(str(file), stated)
     return found
 
 

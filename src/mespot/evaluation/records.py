@@ -73,7 +73,7 @@ def _activitynet(stated: Stated, place: str, video: str, entry: Any, numbering: 
     for number, segment in enumerate(segments, start=1):
         where = f"{place}, segment {number}"
         begin_s, end_s = _times(where, segment)
-        onset, offset = numbering.span(begin_s, end_s, numbering.rate(where, fps))
+        onset, offset = numbering.span(where, begin_s, end_s, numbering.rate(where, fps))
         score = number_of(segment.get("score") or 0.0, where, "score")
         kind = kind_of(str(segment.get("label", "")), where)
         emotion = str(segment["emotion"]) if segment.get("emotion") else None

@@ -14,6 +14,8 @@ from mespot.core.expression import KINDS, Kind
 OnNote = Callable[[str], None]
 SAME_RATE = 0.01
 """Rates that differ by less than this share are one rate: 29.97 and 30."""
+LONGEST_S = 1e7
+"""Seconds; 116 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,17 @@ class Stated:
         """Append an expression of a listed video."""
         self.events.append(event)
 
-    def extend(self, other: Stated) -> None:
-        """Append what another file states."""
+    def extend(self, place: str, other: Stated) -> None:
+        """Append what another file states, which must not contradict.
+
+        Raises
+        ------
+        AnnotationError
+            As for `add_video`.
+        """
+        for video, subject in other.subjects.items():
+            self.add_video(place, video, subject, other.fps.get(video))
         self.events += other.events
-        self.subjects |= other.subjects
-        self.fps |= other.fps
         self.called_by_file |= other.called_by_file
 
 
@@ -112,14 +120,22 @@ class Numbering:
             return fps
         raise AnnotationError(f"{place}: counts seconds and states no frames a second; give them with --fps.")
 
-    def frame(self, seconds: float, fps: float) -> int:
-        """Return the frame that begins nearest to an instant."""
+    def frame(self, place: str, seconds: float, fps: float) -> int:
+        """Return the frame that begins nearest to an instant.
+
+        Raises
+        ------
+        AnnotationError
+            The instant lies beyond any video.
+        """
+        if abs(seconds) > LONGEST_S:
+            raise AnnotationError(f"{place}: {seconds:g} s lies beyond any video; write seconds from its begin.")
         return self.first_frame + math.floor(seconds * fps + 0.5)
 
-    def span(self, begin_s: float, end_s: float, fps: float) -> tuple[int, int]:
+    def span(self, place: str, begin_s: float, end_s: float, fps: float) -> tuple[int, int]:
         """Return onset and offset, both inside, from ``begin_s`` to the instant ``end_s``; one frame at least."""
-        onset = self.frame(begin_s, fps)
-        return onset, max(onset, self.frame(end_s, fps) - 1)
+        onset = self.frame(place, begin_s, fps)
+        return onset, max(onset, self.frame(place, end_s, fps) - 1)
 
 
 def kind_of(text: str, place: str) -> Kind:

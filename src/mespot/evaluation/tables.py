@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from mespot.core.errors import AnnotationError
@@ -20,6 +20,8 @@ SPELLINGS = {
     "score": ("score", "confidence"),
     "emotion": ("emotion",),
     "fps": ("fps",),
+    "unit": ("unit",),
+    "first_frame": ("first_frame",),
 }
 """Columns and how files head them: as in the plain tables, in submissions to the MEGC (``vid,pred_onset,pred_offset,
 type``), in our own CSV."""
@@ -36,7 +38,8 @@ def read_csv(path: Path, numbering: Numbering) -> Stated:
     Notes
     -----
     A row whose kind, onset and offset are empty lists a video without any expression. An empty offset is a missing
-    one. Columns that are not in `SPELLINGS` are ignored.
+    one. A column ``unit`` may hold "seconds", which are counted as in the tables of `mespot.data.own`: from a column
+    ``first_frame``, or else the given one, and the offset inside. Columns that are not in `SPELLINGS` are ignored.
 
     Raises
     ------
@@ -51,18 +54,36 @@ def read_csv(path: Path, numbering: Numbering) -> Stated:
         stated.called_by_file = own
         stated.add_video(place, video, row["subject"], fps)
         if row["kind"] or row["onset"] or row["offset"]:
-            stated.add(_event(place, video, row, numbering.first_frame if own else 0))
+            stated.add(_event(place, video, row, _frames(place, row, own, numbering, fps)))
     return stated
 
 
-def _event(place: str, video: str, row: Mapping[str, str], first_frame: int) -> StatedEvent:
+def _frames(
+    place: str, row: Mapping[str, str], own: bool, numbering: Numbering, fps: float | None
+) -> Callable[[str], float]:
+    """Return the function that reads the dataset's frame from a column of this row."""
+
+    def stated(column: str) -> float:
+        return number_of(row[column], place, column)
+
+    unit = row["unit"].lower() or "frames"
+    if unit == "frames":
+        return lambda column: stated(column) + (numbering.first_frame if own else 0)
+    if unit != "seconds":
+        raise AnnotationError(f"{place}: unknown unit '{row['unit']}'; write frames or seconds.")
+    rate = numbering.rate(place, fps)
+    first_frame = int(stated("first_frame")) if row["first_frame"] else numbering.first_frame
+    return lambda column: Numbering(first_frame).frame(place, stated(column), rate)
+
+
+def _event(place: str, video: str, row: Mapping[str, str], frame: Callable[[str], float]) -> StatedEvent:
     return StatedEvent(
         video=video,
         subject=row["subject"],
         kind=kind_of(row["kind"], place),
-        onset=number_of(row["onset"], place, "onset") + first_frame,
-        apex=number_of(row["apex"], place, "apex") + first_frame if row["apex"] else None,
-        offset=number_of(row["offset"], place, "offset") + first_frame if row["offset"] else 0.0,
+        onset=frame("onset"),
+        apex=frame("apex") if row["apex"] else None,
+        offset=frame("offset") if row["offset"] else 0.0,
         score=number_of(row["score"], place, "score") if row["score"] else 0.0,
         emotion=row["emotion"] or None,
     )
