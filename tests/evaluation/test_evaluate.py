@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from drawn_events import detections, perfect, references
 from mespot.cli.app import main
 from mespot.core.errors import AnnotationError, ConfigError
 from mespot.core.expression import Kind
-from mespot.evaluation.evaluate import T_EVAL, evaluate
+from mespot.evaluation.details import T_EVAL
+from mespot.evaluation.evaluate import evaluate
 from mespot.evaluation.events import DetectedEvent, Reference, ReferenceEvent
 from mespot.evaluation.precision import average_precision
 from mespot.evaluation.protocols import PROTOCOLS
@@ -97,6 +99,42 @@ def test_strs_without_emotions_is_left_out_of_all_and_refused_by_name(files: tup
         evaluate(reference=files[0], detected=files[1], protocols=("strs",))
 
 
+def test_the_strict_score_holds_strs_where_all_emotions_are_given(files: tuple[Path, Path]) -> None:
+    scores = evaluate(reference=files[0], detected=files[1], protocols=("strict", "strs"))
+    assert scores["strict"]["strs"] == scores["strs"]
+    files[1].write_text(DETECTED.replace("fear", ""))
+    scores = evaluate(reference=files[0], detected=files[1])
+    assert "strs" not in scores["strict"]
+    (note,) = scores["about"]["notes"]
+    assert "strs is left out" in note
+    files[1].write_text("\n".join(line.rpartition(",")[0] for line in DETECTED.splitlines()))
+    scores = evaluate(reference=files[0], detected=files[1])
+    assert "strs" not in scores["strict"]
+    assert scores["about"]["notes"] == []
+
+
+def test_expressions_that_are_not_counted_are_told(files: tuple[Path, Path]) -> None:
+    files[0].write_text(REFERENCE + "d,two,ME,5,,,sad,30\nd,two,ME,50,,20,sad,30\n")
+    scores = evaluate(reference=files[0], detected=files[1], protocols="strict")
+    dropped, backwards = scores["about"]["notes"]
+    assert "1 of 6 expressions have no offset that the rule 'mirror' can complete, for example from frame 5" in dropped
+    assert "1 of 6 expressions end before they begin, for example from frame 50 of 'd'" in backwards
+    assert counts(scores["strict"], "ME") == (1, 1, 2)
+
+
+@given(references(), detections(), st.randoms(use_true_random=False))
+def test_the_order_of_videos_and_expressions_changes_no_count(
+    reference: Reference, found: list[DetectedEvent], random: Random
+) -> None:
+    events, videos = list(reference.events), list(reference.videos)
+    random.shuffle(events)
+    random.shuffle(videos)
+    before = evaluate(reference=reference, detected=found, resamples=20)["strict"]
+    after = evaluate(reference=Reference(tuple(events), tuple(videos)), detected=found, resamples=20)["strict"]
+    for part in ("MaE", "ME", "all", "t_eval", "subjects", "videos"):
+        assert before[part] == after[part]
+
+
 def test_detections_in_unknown_videos_are_told(files: tuple[Path, Path]) -> None:
     files[1].write_text(DETECTED + "x,ME,1,5,0.5,sad\n")
     scores = evaluate(reference=files[0], detected=files[1])
@@ -112,6 +150,8 @@ def test_detections_in_unknown_videos_are_told(files: tuple[Path, Path]) -> None
         ({"protocols": ("zzz",)}, "choose one of strict, megc2020"),
         ({"missing_offset": "nearest"}, "unknown rule 'nearest'"),
         ({"iou": 0.0}, "must lie above 0"),
+        ({"fps": 0.0}, "fps = 0: must lie above 0"),
+        ({"resamples": 0}, "must be 1 at least"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(changes: dict[str, Any], message: str, files: tuple[Path, Path]) -> None:

@@ -117,9 +117,9 @@ class Tallies:
         """Return the sum over videos; 0 for a name that no video has."""
         return float(self.values[:, self.names.index(name)].sum()) if name in self.names else 0.0
 
-    def ratio(self, part: Weights, whole: Weights, seed: int = 0) -> Estimate:
+    def ratio(self, part: Weights, whole: Weights, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
         """Return weighted sums over weighted sums, as ``{"tp": 2}`` over ``{"tp": 2, "fp": 1, "fn": 1}``."""
-        return estimate(self.values, self._ratio(part, whole), seed=seed)
+        return estimate(self.values, self._ratio(part, whole), resamples=resamples, seed=seed)
 
     def ratio_difference(self, one: tuple[Weights, Weights], other: tuple[Weights, Weights]) -> Estimate:
         """Return one ratio (part, whole) less another."""
