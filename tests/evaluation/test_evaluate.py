@@ -235,11 +235,21 @@ def test_the_command_prints_a_table_or_json(files: tuple[Path, Path], capsys: py
     out = capsys.readouterr().out
     assert "lssnet" in out
     assert "What each counts" in out
+    assert "--iou and --missing-offset change the strict score alone" in out
     assert "median error of 3 true positives" in out
+    lines = out.splitlines()
+    at = lines.index("F1 at IoU  0.50  0.40  0.35  0.30")
+    assert lines[at + 3] == "      all 0.600 0.600 0.600 0.600"
+    assert any(line.startswith("average precision at IoU  0.30  0.35") and line.endswith(" mean") for line in lines)
+    assert any(line.startswith("STRS: MaE ") for line in lines)
     assert main([*command, "--protocol", "all", "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
     assert scores == json.loads(json.dumps(evaluate(reference=files[0], detected=files[1], protocols=("all",))))
     assert main([*command, "--weights", "x.safetensors"]) == 2
+    for option in (["--protocol", "all"], ["--fps", "25"], ["--missing-offset", "drop"]):
+        capsys.readouterr()
+        assert main(["evaluate", "--reference", str(files[0]), *option]) == 2
+        assert "needs --detected" in capsys.readouterr().err
     assert main(["evaluate", "--reference", str(files[0]), "--detected", "gone.csv"]) == 1
     assert "gone.csv: cannot be read" in capsys.readouterr().err
 

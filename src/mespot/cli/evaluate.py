@@ -31,9 +31,9 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="NAME", help="strict, a published scorer by name, or all; may be repeated."),
     ] = None,
-    iou: Annotated[float, typer.Option(min=0.01, max=1.0, help="Least overlap of a true positive.")] = 0.5,
+    iou: Annotated[float, typer.Option(min=0.01, max=1.0, help="Least overlap of a true positive (strict).")] = 0.5,
     missing_offset: MissingOffsetOption = "mirror",
-    fps: Annotated[float | None, typer.Option(min=0.001, help="Frames a second, where files do not say.")] = None,
+    fps: Annotated[float | None, typer.Option(min=0.001, help="Frames a second, over what files state.")] = None,
     first_frame: Annotated[int, typer.Option(help="Number of a video's first frame, where a format has none.")] = 0,
     weights: WeightsOption = None,
     cache: CacheOption = None,
@@ -41,9 +41,13 @@ def evaluate(
 ) -> None:
     """Score detections of any system against annotations: strictly, and as published scorers count.
 
-    Precision is the share of the detections that are right, recall the share of the expressions that are found.
+    Precision is the share of the detections that are right, recall the share of the expressions that are found; the
+    paper's equations (4) and (5) exchange these two names.
     """
     if detected is None:
+        for name, given in (("--protocol", protocol), ("--fps", fps), ("--missing-offset", missing_offset != "mirror")):
+            if given:
+                raise typer.BadParameter("needs --detected; weights are scored strictly.", param_hint=name)
         _run(reference, weights, cache, first_frame, iou, as_json)
         return
     if weights is not None:
@@ -92,9 +96,7 @@ def _show(scores: dict[str, Any]) -> None:
     for name in names:
         row = scores[name]
         f1 = " ".join(f"{row[kind]['f1']:7.4f}" for kind in ("MaE", "ME", "all"))
-        counts = "   ".join(
-            f"{'/'.join(f'{row[kind][c]:g}' for c in ('tp', 'fp', 'fn')):>12}" for kind in ("MaE", "ME")
-        )
+        counts = "   ".join(f"{_counts(row[kind]):>12}" for kind in ("MaE", "ME"))
         say(f"{name:{width}}  {f1}   {counts}")
     if len(names) > 1:
         from mespot.evaluation.protocols import ABOUT
@@ -102,6 +104,7 @@ def _show(scores: dict[str, Any]) -> None:
         say("What each counts:")
         for name in names:
             say(f"  {name:{width}}  {ABOUT[name]}")
+        say("--iou and --missing-offset change the strict score alone; the others are as published.")
     if "strict" in scores:
         _show_strict(scores["strict"], about)
 
@@ -115,9 +118,14 @@ def _show_strict(strict: dict[str, Any], about: dict[str, Any]) -> None:
     for kind in ("MaE", "ME", "all"):
         row, limits = strict[kind], strict["intervals_95"][kind]
         figures = [f"{name} {row[name]:.3f}{_limits(limits[name])}" for name in ("precision", "recall", "f1")]
-        found = strict["average_precision"]["mean"][kind]
-        mean = "-" if found is None else f"{found:.3f}"
-        say(f"{kind:>4}: {'  '.join(figures)}  AP 0.30 to 0.70 {mean}")
+        say(f"{kind:>4}: {'  '.join(figures)}")
+    say("In brackets: 95 % intervals over subjects, where two or more are known.")
+    t_eval = {iou: {kind: tally["f1"] for kind, tally in row.items()} for iou, row in strict["t_eval"].items()}
+    _show_overlaps("F1 at IoU", t_eval)
+    _show_overlaps("average precision at IoU", strict["average_precision"])
+    if "strs" in strict:
+        figures = [f"{kind} {row['f1']:.3f}" for kind, row in strict["strs"].items()]
+        say(f"STRS: {'  '.join(figures)}")
     errors = strict["errors"]
     if errors["true_positives"]:
         parts = [f"{edge} {errors[edge]['median_absolute_frames']:g} frames" for edge in ("onset", "offset")]
@@ -125,6 +133,14 @@ def _show_strict(strict: dict[str, Any], about: dict[str, Any]) -> None:
     worst = [name for name, row in strict["subjects"].items() if row["all"]["tp"] == 0 and row["all"]["fn"]]
     if worst:
         say(f"subjects of whom nothing was found: {printable(', '.join(worst))}")
+
+
+def _show_overlaps(title: str, figures: dict[str, dict[str, float | None]]) -> None:
+    say(f"{title} {' '.join(f'{overlap:>5}' for overlap in figures)}")
+    for kind in ("MaE", "ME", "all"):
+        values = [row[kind] for row in figures.values()]
+        cells = [f"{'-':>5}" if value is None else f"{value:5.3f}" for value in values]
+        say(f"{kind:>{len(title)}} {' '.join(cells)}")
 
 
 def _limits(limits: list[float] | None) -> str:
