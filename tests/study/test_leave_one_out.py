@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,12 +24,15 @@ from mespot.core.expression import Expression, Kind
 from mespot.core.interval import Interval
 from mespot.data.loaders import load_recordings
 from mespot.data.recordings import Facts, Numbering, Recording, Recordings
+from mespot.pipeline import Progress
 from mespot.study import fold as fold_module
+from mespot.study import leave_one_out
 from mespot.study.fold import sides, training_digest
 from mespot.study.folder import RunFolder
 from mespot.study.inputs import Inputs, Prepared
 from mespot.study.leave_one_out import Study, run_study
 from mespot.study.options import StudyOptions, study_options
+from mespot.study.results import read_result
 from mespot.training.maps import MapStore
 from mespot.vision.cache import cache_path
 
@@ -389,3 +393,111 @@ def test_end_to_end_training_runs_the_same_way(dataset: Path, tmp_path: Path) ->
     scores = run(one, tmp_path / "run")
     assert scores["strict"]["all"]["tp"] + scores["strict"]["all"]["fn"] == 12
     assert not list((dataset / "cache").glob("*.part"))
+
+
+def copied(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def test_what_was_deleted_is_made_again_and_nothing_else(dataset: Path, finished: Path, tmp_path: Path) -> None:
+    out = copied(finished, tmp_path)
+    (out / "folds" / "p1" / "candidates.csv").unlink()
+    (out / "folds" / "p2" / "checkpoint.safetensors").unlink()
+    (out / "folds" / "p2" / "detections.csv").unlink()
+    kept_one = (out / "folds" / "p1" / "checkpoint.safetensors").stat().st_mtime_ns
+    lines: list[str] = []
+    run(study(dataset), out, lines)
+    assert kept(out) == kept(finished)
+    assert (out / "folds" / "p1" / "checkpoint.safetensors").stat().st_mtime_ns == kept_one
+    assert "1 of 3 folds are finished already" in lines
+
+
+def test_a_table_that_is_damaged_says_what_helps(dataset: Path, finished: Path, tmp_path: Path) -> None:
+    out = copied(finished, tmp_path)
+    damaged = out / "folds" / "p1" / "candidates.csv"
+    damaged.write_text("video\n1\n")
+    with pytest.raises(StudyError, match=r"candidates\.csv: is no table of detections .*delete it and run"):
+        run(study(dataset), out)
+    damaged.unlink()
+    run(study(dataset), out)
+    assert kept(out) == kept(finished)
+
+
+def test_a_fold_that_was_killed_between_training_and_its_record_goes_on(
+    dataset: Path, finished: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_json = RunFolder.write_json
+
+    def killed(self: RunFolder, path: Path, value: Any) -> None:
+        if path.name == "fold.json":
+            raise KeyboardInterrupt
+        write_json(self, path, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(study(dataset), tmp_path / "run")
+    run(study(dataset), tmp_path / "run")
+    assert kept(tmp_path / "run") == kept(finished)
+    assert not list((tmp_path / "run").rglob("training"))
+
+
+def test_a_training_run_goes_on_under_a_value_of_no_consequence(dataset: Path, tmp_path: Path) -> None:
+    def interrupted(step: Progress) -> None:
+        if step.stage == "training steps" and step.done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study(dataset), tmp_path / "run", on_progress=interrupted, on_line=lambda _: None)
+    assert (tmp_path / "run" / "folds" / "p1" / "training" / "resume.safetensors").exists()
+    other = study(dataset)
+    values = other.config.override(["decode.chunk_frames=32", "spotting.threshold_me=0.9"])
+    run(Study(other.recordings, values, OPTIONS, other.cache, "cpu"), tmp_path / "run")
+
+
+def test_renumbered_frames_are_written_anew_without_training(
+    dataset: Path, finished: Path, rows: list[Row], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out, table = copied(finished, tmp_path), dataset / "annotations.csv"
+    before = table.read_bytes()
+    monkeypatch.setattr(fold_module, "train", None)
+    try:
+        write_rows(dataset, rows, first_frame=100)
+        scores = run(study(dataset), out)
+    finally:
+        table.write_bytes(before)
+    theirs = json.loads((finished / "scores.json").read_text())
+    assert scores["strict"] == theirs["strict"]
+
+
+def test_nothing_of_another_study_stands_beside_a_new_one(
+    dataset: Path, finished: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out = copied(finished, tmp_path)
+    other = study(dataset)
+    changed = Study(other.recordings, other.config.override(["network.neck=fpn"]), OPTIONS, other.cache, "cpu")
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fold_module, "train", killed)
+    lines: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        run(changed, out, lines)
+    assert "3 folds were made with other data, values or weights: they are made anew" in lines
+    left = read_result(out)
+    assert left.missing == SUBJECTS
+    assert not left.detected
+    assert not (out / "scores.json").exists()
+
+
+def test_parallel_folds_that_talk_without_end_do_not_hide_one_that_ended() -> None:
+    class Talking:
+        def get(self, timeout: float) -> tuple[str, str]:
+            time.sleep(min(timeout, 0.01))
+            return "p1", "still here"
+
+    heard: list[str] = []
+    meter = leave_one_out._Meter(configuration(), 1, lambda _: None, heard.append)
+    leave_one_out._pass_on(Talking(), meter)
+    assert heard

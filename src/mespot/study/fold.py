@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from mespot.config import Config
+from mespot.core.atomic import whole_file
 from mespot.core.errors import StudyError
 from mespot.core.expression import Detection, Kind
 from mespot.core.version import VERSION
@@ -30,6 +31,7 @@ from mespot.study.inputs import Inputs, Sides
 from mespot.training.logs import Step
 from mespot.training.loop import train, training_device
 from mespot.training.maps import MappedSample
+from mespot.training.state import config_digest
 from mespot.training.validate import detections, video_candidates
 
 INNER_SHARE = 0.2
@@ -40,6 +42,8 @@ LEAST_SCORE = 0.05
 """Score of the least sure candidate that is kept for Table II and average precision."""
 FOLD_VERSION = 1
 """Raised whenever the same inputs give another fold."""
+DETECTED = ("candidates.csv", "detections.csv")
+"""Files of what is found of the subject who is held out."""
 OnStep = Callable[[Step], None]
 
 
@@ -102,6 +106,10 @@ def _stated(expression: Any) -> list[Any]:
     return [expression.interval.start, expression.interval.stop, str(expression.kind)]
 
 
+def _numbered(numbering: Numbering) -> list[Any]:
+    return [numbering.first, None if numbering.numbers is None else numbering.numbers.tolist()]
+
+
 def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -127,7 +135,10 @@ class Fold:
         self.run, self.inputs, self.split, self.config = run, inputs, split, config
         self.folder = run.fold(split.subject)
         self.trained = training_digest(inputs, split, config, initial)
-        seen = [inputs.prepared[name].key for name in inputs.of([split.subject])]
+        seen = [
+            [name, inputs.prepared[name].key, *_numbered(inputs.recordings[name].numbering)]
+            for name in inputs.of([split.subject])
+        ]
         self.detected = _digest([self.trained, seen])
 
     @property
@@ -139,25 +150,53 @@ class Fold:
         """Return what ``fold.json`` says; {} where there is none."""
         return self.run.read_json(self.folder / "fold.json") or {}
 
+    def learnt(self) -> bool:
+        """Whether the weights are there, made from what they would be made from now."""
+        facts = self.facts()
+        return facts.get("trained") == self.trained and (facts.get("epoch") is None or self.checkpoint.is_file())
+
     def done(self) -> bool:
         """Whether weights and detections are there, made from what they would be made from now."""
-        facts = self.facts()
-        return (facts.get("trained"), facts.get("detected")) == (self.trained, self.detected)
+        found = all((self.folder / name).is_file() for name in DETECTED)
+        return found and self.learnt() and self.facts().get("detected") == self.detected
+
+    def clear_stale(self) -> bool:
+        """Remove what was made from other data or values than now, and return whether there was any.
+
+        What is left is of the present study alone, however far it has come.
+        """
+        stamp = self.run.read_json(self.folder / "stamp.json") or {}
+        if stamp.get("trained") != self.trained:
+            stale = self.folder.exists()
+            self.run.clear_fold(self.split.subject)
+            return stale
+        if stale := self.facts().get("detected") not in (None, self.detected):
+            self.run.remove(self.folder / name for name in DETECTED)
+        return stale
 
     def finish(self, start: Network | None, device: str, on_step: OnStep, on_line: Callable[[str], None]) -> None:
         """Do what is left of the fold."""
         if self.done():
             return
-        stamp = self.folder / "stamp.json"
-        if (self.run.read_json(stamp) or {}).get("trained") != self.trained:
-            self.run.clear_fold(self.split.subject)
-            self.run.write_json(stamp, {"trained": self.trained})
+        self.clear_stale()
+        if not self.learnt():
+            self._stamp()
+            self.run.write_json(self.folder / "fold.json", self._train(start, device, on_step, on_line))
         facts = self.facts()
-        if facts.get("trained") != self.trained:
-            facts = self._train(start, device, on_step, on_line)
-            self.run.write_json(self.folder / "fold.json", facts)
         facts |= self._detect(facts["thresholds"], device)
         self.run.write_json(self.folder / "fold.json", facts)
+        shutil.rmtree(self._scratch, ignore_errors=True)  # only now can nothing that it holds be needed again
+
+    @property
+    def _scratch(self) -> Path:
+        return self.folder / "training"
+
+    def _stamp(self) -> None:
+        """Say what is being trained; a training run that other values of no consequence began cannot go on."""
+        stamp = {"trained": self.trained, "config": config_digest(self.config)}
+        if self.run.read_json(self.folder / "stamp.json") != stamp:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self.run.write_json(self.folder / "stamp.json", stamp)
 
     def _train(
         self, start: Network | None, device: str, on_step: OnStep, on_line: Callable[[str], None]
@@ -174,13 +213,12 @@ class Fold:
             "trained": self.trained,
         }
         if _kinds(self.inputs, split.train):
-            scratch = self.folder / "training"
             try:
                 best = train(
                     [self.inputs.sample(name) for name in self.inputs.of(split.train)],
                     [self.inputs.sample(name) for name in self.inputs.of(split.inner)],
                     self.config,
-                    scratch,
+                    self._scratch,
                     resume=True,
                     device=device,
                     on_step=on_step,
@@ -192,9 +230,9 @@ class Fold:
                 facts["epoch"] = chosen.facts.get("epoch")
                 spotting = chosen.config.spotting
                 facts["thresholds"] = {"MaE": spotting.threshold_mae, "ME": spotting.threshold_me}
-                self._keep_epochs(scratch)
-                best.replace(self.checkpoint)
-                shutil.rmtree(scratch)
+                self._keep_epochs(self._scratch)
+                with whole_file(self.checkpoint) as part:
+                    shutil.copyfile(best, part)
             except OSError as error:
                 raise StudyError(
                     f"{self.folder}: cannot be written ({error}); check the folder and the free space, and run the "

@@ -92,12 +92,19 @@ class RunFolder:
                     for r in csv.DictReader(file)
                 )
         except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError, csv.Error) as error:
-            raise StudyError(f"{path}: is no table of detections ({error}); run the study again.") from error
+            raise StudyError(
+                f"{path}: is no table of detections ({error}); delete it and run the study again."
+            ) from error
 
     def clear_fold(self, subject: str) -> None:
         """Remove the folder of a fold, which was made from something else."""
         if self.fold(subject).exists():
             shutil.rmtree(self.fold(subject))
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove files, where they are there."""
+        for path in paths:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

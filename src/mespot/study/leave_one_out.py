@@ -39,7 +39,11 @@ from mespot.training.logs import Step
 
 OnLine = Callable[[str], None]
 POLL_S = 0.5
-"""Seconds between looks at what parallel folds say."""
+"""Seconds between looks at which parallel folds have ended."""
+MOST_JOBS = 61
+"""Windows can wait for no more processes."""
+POOLED = ("candidates.csv", "detections.csv", "scores.json", "timings.json")
+"""Files of all folds together, written when the last one is finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +101,17 @@ def run_study(study: Study, out: Path, *, on_progress: OnProgress, on_line: OnLi
             f"{study.recordings.facts.title}: leave-one-subject-out needs two subjects, got {len(subjects)}; add "
             "recordings of others."
         )
-    run.write_json(out / "run.json", _described(study, subjects))
-    reference = reference_of(study.recordings)
-    run.write_table(out / "reference.csv", REFERENCE_COLUMNS, reference_rows(reference))
     start = study.options.network(study.config)
+    described, reference = _described(study, subjects), reference_of(study.recordings)
+    if not (out / "run.json").exists():
+        run.write_json(out / "run.json", described)  # a folder that cannot be written is told before the long work
     inputs = Inputs(study.recordings, study.config, study.cache, start)
     inputs.prepare(on_progress, on_line)
     prepared_s = time.perf_counter() - began
-    _fit(study, run, inputs, subjects, start, on_progress, on_line)
+    left = _folds_left(study, run, inputs, subjects, on_line)
+    run.write_json(out / "run.json", described)
+    run.write_table(out / "reference.csv", REFERENCE_COLUMNS, reference_rows(reference))
+    _fit(study, run, inputs, left, start, _Meter(study.config, len(left), on_progress, on_line))
     found: list[DetectedEvent] = []
     for name in ("candidates.csv", "detections.csv"):
         found = [event for subject in subjects for event in run.read_detected(run.fold(subject) / name)]
@@ -168,16 +175,14 @@ def _timings(run: RunFolder, inputs: Inputs, subjects: list[str], prepared_s: fl
     }
 
 
-def _fit(
-    study: Study,
-    run: RunFolder,
-    inputs: Inputs,
-    subjects: list[str],
-    start: Network | None,
-    on_progress: OnProgress,
-    on_line: OnLine,
-) -> None:
-    """Finish all folds, several at a time where that is asked for."""
+def _folds_left(study: Study, run: RunFolder, inputs: Inputs, subjects: list[str], on_line: OnLine) -> list[Fold]:
+    """Return the folds that are not finished, and remove what is left of another study, so that none passes for this.
+
+    Raises
+    ------
+    StudyError
+        Something cannot be removed.
+    """
     initial = study.options.initial_digest()
     folds = [
         Fold(run, inputs, sides(inputs, subject, study.options.seed), study.config, initial) for subject in subjects
@@ -188,8 +193,22 @@ def _fit(
     left = [fold for fold in folds if not fold.done()]
     if len(left) < len(folds):
         on_line(f"{len(folds) - len(left)} of {len(folds)} folds are finished already")
-    meter = _Meter(study.config, len(left), on_progress, on_line)
-    if study.jobs == 1:
+    try:
+        stale = sum(fold.clear_stale() for fold in left)
+        if left:
+            run.remove(run.path / name for name in POOLED)
+    except OSError as error:
+        raise StudyError(
+            f"{error.filename or run.path}: cannot be removed ({error.strerror or error}); check the folder."
+        ) from error
+    if stale:
+        on_line(f"{stale} folds were made with other data, values or weights: they are made anew")
+    return left
+
+
+def _fit(study: Study, run: RunFolder, inputs: Inputs, left: list[Fold], start: Network | None, meter: _Meter) -> None:
+    """Finish all folds, several at a time where that is asked for."""
+    if study.jobs == 1 or len(left) < 2:
         for fold in left:
             fold.finish(start, study.device, meter.on_step(fold.split.subject), meter.on_line(fold.split.subject))
             meter.finished(fold.split.subject)
@@ -201,10 +220,11 @@ def _fit_in_parallel(
     study: Study, run: RunFolder, inputs: Inputs, left: list[Fold], start: Network | None, meter: _Meter
 ) -> None:
     context = multiprocessing.get_context("spawn")
-    threads = max(1, (os.cpu_count() or 1) // study.jobs)
+    jobs = min(study.jobs, len(left), MOST_JOBS)
+    threads = max(1, (os.cpu_count() or 1) // jobs)
     with (
         context.Manager() as manager,
-        ProcessPoolExecutor(study.jobs, mp_context=context, initializer=end_with_parent) as pool,
+        ProcessPoolExecutor(jobs, mp_context=context, initializer=end_with_parent) as pool,
     ):
         said: Any = manager.Queue()
         waiting: dict[Future[None], str] = {}
@@ -242,10 +262,11 @@ def _finish_fold(
 
 
 def _pass_on(said: Any, meter: _Meter) -> None:
-    """Show what the folds have said, for at most `POLL_S` of waiting."""
+    """Show what the folds have said and say in the next `POLL_S`."""
+    until = time.monotonic() + POLL_S
     try:
-        while True:
-            subject, what = said.get(timeout=POLL_S)
+        while (wait := until - time.monotonic()) > 0:
+            subject, what = said.get(timeout=wait)
             (meter.on_step(subject) if isinstance(what, Step) else meter.on_line(subject))(what)
     except queue.Empty:
         return
