@@ -130,6 +130,19 @@ def test_the_mark_of_simulated_data(name: str, content: str, simulated: bool, tm
     assert load_recordings(name, root).simulated is simulated
 
 
+@pytest.mark.parametrize("name", ["casme2", "samm_lv", "table"])
+def test_simulated_media_are_marked_from_wherever_they_are_named(name: str, tmp_path: Path) -> None:
+    root = made.WRITERS[name](tmp_path / "made")
+    (root / "SIMULATED.json").write_text("{}", encoding="utf-8")
+    if name == "table":
+        table = (root / "annotations.csv").read_text(encoding="utf-8")
+        header, *lines = table.splitlines()
+        place = header.split(",").index("video")
+        assert place == 0
+        (tmp_path / "annotations.csv").write_text("\n".join([header, *(f"made/{line}" for line in lines)]))
+    assert load_recordings(name, tmp_path).simulated
+
+
 @pytest.mark.parametrize("name", LOADERS)
 def test_folders_without_a_table(name: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()

@@ -15,6 +15,8 @@ from mespot.core.offsets import MissingOffset, complete_offset, offset_is_missin
 from mespot.data.media import Frames, look_at
 from mespot.data.recordings import Annotation, Anomaly, Facts, Numbering, Recording, Recordings
 
+ABOVE = 4
+"""Folders above a recording in which its mark is looked for: ``DATASET/rawpic/s15/15_0101``."""
 SIMULATED = "SIMULATED.json"
 """File in the root of a dataset that ``mespot simulate --layout`` wrote."""
 
@@ -128,7 +130,7 @@ class Assembly:
             facts=self.facts,
             recordings=recordings,
             anomalies=tuple(self.anomalies),
-            simulated=is_simulated(self.root),
+            simulated=is_simulated(self.root, (one.path for one in recordings if one.path is not None)),
             missing_offset=self.missing_offset,
             left_out=tuple(self.left_out),
         )
@@ -230,9 +232,28 @@ class Assembly:
                 self.note("row-twice", row.place, fact, "both count")
 
 
-def is_simulated(root: Path) -> bool:
-    """Whether a dataset was written by the simulator; where its mark cannot be read it is taken to be so."""
-    mark = (root if root.is_dir() else root.parent) / SIMULATED
+def is_simulated(root: Path, media: Iterable[Path] = ()) -> bool:
+    """Whether a dataset, or any of its media, was written by the simulator.
+
+    Parameters
+    ----------
+    root : Path
+        The dataset's folder or its table.
+    media : iterable of Path
+        Its recordings: a mark in a folder above one counts too, up to `ABOVE` levels, so that a table or a folder
+        elsewhere cannot make them pass for recorded.
+
+    Notes
+    -----
+    A mark that cannot be read counts.
+    """
+    folders = {root if root.is_dir() else root.parent}
+    for path in media:
+        folders.update(path.parents[:ABOVE])
+    return any(_marked(folder / SIMULATED) for folder in folders)
+
+
+def _marked(mark: Path) -> bool:
     if not mark.is_file():
         return False
     try:
