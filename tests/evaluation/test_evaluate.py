@@ -263,3 +263,28 @@ def test_scoring_needs_no_torch(files: tuple[Path, Path]) -> None:
         "assert not {'torch', 'cv2'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_given_rate_counts_for_events_too() -> None:
+    reference = Reference((ReferenceEvent("a", "p1", Kind.ME, 10, 30, 70),), (("a", "p1"),), 30)
+    found = [DetectedEvent("a", Kind.ME, 10, 70)]
+    slow, fast = (evaluate(reference=reference, detected=found, protocols=["offd"], fps=fps) for fps in (None, 200))
+    assert counts(slow["offd"], "MaE") == (1, 0, -1)  # two seconds are no ME
+    assert counts(fast["offd"], "ME") == (1, 0, 0)
+
+
+def test_half_a_second_of_29_97_frames_a_second_is_that_of_30() -> None:
+    events = (ReferenceEvent("a", "p1", Kind.ME, 10, 17, 25), ReferenceEvent("b", "p1", Kind.MAE, 10, 40, 0))
+    found = [DetectedEvent("a", Kind.ME, 10, 25), DetectedEvent("b", Kind.MAE, 10, 60)]
+    for fps in (29.97, 30.0):
+        reference = Reference(events, (("a", "p1"), ("b", "p1")), fps)
+        for name in ("offd", "lgsnet"):
+            scores = evaluate(reference=reference, detected=found, protocols=[name])[name]
+            assert (counts(scores, "ME"), counts(scores, "MaE")) == ((1, 0, 0), (1, 0, 0))
+
+
+def test_a_study_is_not_read_as_a_folder_of_results(files: tuple[Path, Path]) -> None:
+    folder = files[0].parent
+    (folder / "run.json").write_text("{}")
+    with pytest.raises(AnnotationError, match=r"is a study.*detections\.csv"):
+        evaluate(reference=files[0], detected=folder)

@@ -127,8 +127,8 @@ def whole_frames(event: Event) -> Event:
 
 
 def kind_by_length(event: ReferenceEvent | DetectedEvent, fps: float) -> Kind:
-    """Return ME where offset - onset is at most half a second: 15 frames at 30 fps, 100 at 200 fps."""
-    return Kind.ME if event.offset - event.onset <= fps // 2 else Kind.MAE
+    """Return ME where offset - onset is at most half a second: 15 frames at 30 (or 29.97) fps, 100 at 200 fps."""
+    return Kind.ME if event.offset - event.onset <= round(fps) // 2 else Kind.MAE
 
 
 def tally(tp: float, detected: float, annotated: float, *, found: float | None = None) -> Tally:

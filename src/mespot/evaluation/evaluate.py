@@ -10,6 +10,7 @@ import difflib
 import math
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,8 @@ def evaluate(
     _check(missing_offset, iou, fps, resamples)
     notes: list[str] = []
     if isinstance(reference, Reference):
-        annotated, rate = reference, fps or reference.fps
+        annotated = replace(reference, fps=fps or reference.fps)
+        rate = annotated.fps
     else:
         annotated, stated = reference_with_rate(reference, fps=fps, first_frame=first_frame, on_note=notes.append)
         rate = stated or annotated.fps

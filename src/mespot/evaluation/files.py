@@ -14,6 +14,8 @@ from mespot.evaluation.tables import read_csv
 
 PATTERNS = ("*.spotting.json", "*.eaf", "*.csv")
 """What is read of a folder: all files of the first of these that it holds."""
+STUDY = "run.json"
+"""What only the folder of a study holds."""
 ASSUMED_FPS = 30.0
 """Where nobody states a rate; a note says so."""
 
@@ -120,6 +122,10 @@ def _files(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
+    if (path / STUDY).is_file():
+        raise AnnotationError(
+            f"{path}: is a study, which holds annotations and detections; name its reference.csv or detections.csv."
+        )
     for pattern in PATTERNS:
         if files := sorted(path.rglob(pattern)):
             yield from files

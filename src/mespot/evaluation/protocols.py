@@ -130,7 +130,7 @@ def offd(reference: Reference, detected: Sequence[DetectedEvent]) -> ProtocolSco
 
     Source: ``metrics`` in ``main_casme2.py`` and ``main_samm.py`` of github.com/shengjianda/micro-expression-spot.
     """
-    complete = zero_to(int(reference.fps * 2 / 3))
+    complete = zero_to(int(round(reference.fps) * 2 / 3))
     events = [whole_frames(complete(event)) for event in reference.events]
     tp: Counter[Kind] = Counter()
     for video in by_video(events, detected):

@@ -115,5 +115,5 @@ def _require_emotions(events: Sequence[ReferenceEvent] | Sequence[DetectedEvent]
         if not event.emotion:
             raise AnnotationError(
                 f"STRS needs an emotion for every {what}, and the {where} has none for {event.video} from frame "
-                f"{event.onset:g} to {event.offset:g}: fill its column emotion, or leave the protocol strs out."
+                f"{event.onset:.12g} to {event.offset:.12g}: fill its column emotion, or leave the protocol strs out."
             )
