@@ -24,15 +24,16 @@ from mespot.core.expression import Expression, Kind
 from mespot.core.interval import Interval
 from mespot.data.loaders import load_recordings
 from mespot.data.recordings import Facts, Numbering, Recording, Recordings
+from mespot.evaluation.events import DetectedEvent, Reference, ReferenceEvent
 from mespot.pipeline import Progress
 from mespot.study import fold as fold_module
 from mespot.study import leave_one_out
 from mespot.study.fold import sides, training_digest
-from mespot.study.folder import RunFolder
+from mespot.study.folder import REFERENCE_COLUMNS, RunFolder, reference_rows
 from mespot.study.inputs import Inputs, Prepared
 from mespot.study.leave_one_out import Study, run_study
 from mespot.study.options import StudyOptions, study_options
-from mespot.study.results import read_result
+from mespot.study.results import read_reference, read_result
 from mespot.training.maps import MapStore
 from mespot.vision.cache import cache_path
 
@@ -383,6 +384,8 @@ def test_a_subject_becomes_a_file_name() -> None:
     assert run_folder.fold("spNO.1").name == "spNO.1"
     assert "/" not in run_folder.fold("a/b").name
     assert run_folder.fold("..").name != ".."
+    for refused in ("con", "NUL.txt", "p1."):  # on Windows
+        assert run_folder.fold(refused).name.lower() not in (refused.lower(), refused.rstrip(".").lower())
     assert run_folder.fold("a/b") != run_folder.fold("a:b")
 
 
@@ -501,3 +504,25 @@ def test_parallel_folds_that_talk_without_end_do_not_hide_one_that_ended() -> No
     meter = leave_one_out._Meter(configuration(), 1, lambda _: None, heard.append)
     leave_one_out._pass_on(Talking(), meter)
     assert heard
+
+
+def test_one_person_under_two_spellings_is_refused(tmp_path: Path) -> None:
+    rows = [*rows_of_subject("p1", 0)[:2], *rows_of_subject("P1 b", 1)[:2], *rows_of_subject("p1 B", 2)[:2]]
+    write_rows(tmp_path, rows)
+    with pytest.raises(StudyError, match="'P1 b' and 'p1 B' differ by the case of letters alone"):
+        run(study(tmp_path), tmp_path / "run")
+
+
+def test_frames_of_very_long_recordings_keep_all_digits(tmp_path: Path) -> None:
+    folder, event = RunFolder(tmp_path), DetectedEvent("a", Kind.ME, 12_345_671, 12_345_679, 0.5)
+    folder.write_detected(tmp_path / "detections.csv", [event])
+    assert folder.read_detected(tmp_path / "detections.csv") == (event,)
+    reference = Reference((ReferenceEvent("a", "p1", Kind.ME, 1_234_561.25, 1_234_565, 1_234_569),), (("a", "p1"),))
+    folder.write_table(tmp_path / "reference.csv", REFERENCE_COLUMNS, reference_rows(reference))
+    assert read_reference(tmp_path / "reference.csv") == reference
+
+
+@pytest.mark.parametrize("assignment", ["training.seed=3", "training.mode=end_to_end"])
+def test_a_value_that_an_option_decides_is_not_passed_over(assignment: str) -> None:
+    with pytest.raises(ConfigError, match=r"use that option\.$"):
+        OPTIONS.config(None, [*SMALL, assignment])

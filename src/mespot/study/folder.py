@@ -18,6 +18,8 @@ from mespot.evaluation.events import DetectedEvent, Reference, ReferenceEvent
 
 FORMAT, FORMAT_VERSION = "mespot-run", 1
 REFERENCE_COLUMNS = ("video", "subject", "kind", "onset", "apex", "offset", "emotion", "fps")
+DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+"""Names that Windows gives to no file, whatever their ending."""
 DETECTED_COLUMNS = ("video", "kind", "onset", "offset", "score")
 
 
@@ -41,9 +43,12 @@ class RunFolder:
         self.path = path
 
     def fold(self, subject: str) -> Path:
-        """Return the folder of a fold; what a file name cannot hold is written as its number."""
+        """Return the folder of a fold; what a file name cannot hold is written as its number, on every system alike."""
         safe = "".join(c if c.isalnum() or c in "-_." else f"%{ord(c):x}" for c in subject)
-        return self.path / "folds" / (f"%{safe}" if safe.startswith(".") or not safe else safe)
+        if safe.endswith("."):
+            safe = f"{safe[:-1]}%2e"
+        refused = not safe or safe.startswith(".") or safe.partition(".")[0].lower() in DEVICES
+        return self.path / "folds" / (f"%{safe}" if refused else safe)
 
     def read_json(self, path: Path) -> Any:
         """Return the value of a JSON file; None where there is none.
@@ -74,7 +79,7 @@ class RunFolder:
 
     def write_detected(self, path: Path, events: Iterable[DetectedEvent]) -> None:
         """Write detections or candidates."""
-        rows = ((e.video, e.kind, f"{e.onset:g}", f"{e.offset:g}", f"{e.score:.6f}") for e in events)
+        rows = ((e.video, e.kind, _frame(e.onset), _frame(e.offset), f"{e.score:.6f}") for e in events)
         self.write_table(path, DETECTED_COLUMNS, rows)
 
     def read_detected(self, path: Path) -> tuple[DetectedEvent, ...]:
@@ -127,6 +132,11 @@ def _written(path: Path) -> Iterator[Path]:
         ) from error
 
 
+def _frame(number: float) -> str:
+    """Return a frame as written: of a million and more it takes all digits too."""
+    return f"{number:.12g}"
+
+
 def reference_of(recordings: Recordings) -> Reference:
     """Return the annotations as the dataset states them, missing offsets as 0, with every video."""
     events = [
@@ -143,8 +153,8 @@ def reference_rows(reference: Reference) -> Iterator[tuple[str, ...]]:
     """Yield the rows of ``reference.csv``; a video without any expression has one with an empty kind."""
     annotated = {event.video for event in reference.events}
     for event in reference.events:
-        apex = "" if event.apex is None else f"{event.apex:g}"
-        frames = f"{event.onset:g}", apex, f"{event.offset:g}"
+        apex = "" if event.apex is None else _frame(event.apex)
+        frames = _frame(event.onset), apex, _frame(event.offset)
         yield event.video, event.subject, str(event.kind), *frames, event.emotion or "", f"{reference.fps:g}"
     for video, subject in reference.videos:
         if video not in annotated:

@@ -7,11 +7,13 @@ configuration and the annotations of its training side; the score on detections 
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import platform
 import queue
 import time
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -89,7 +91,8 @@ def run_study(study: Study, out: Path, *, on_progress: OnProgress, on_line: OnLi
     Raises
     ------
     StudyError
-        There are fewer than two subjects, no recording can be used, or the folder cannot be written.
+        There are fewer than two subjects, or two whose names are hardly told apart (one person under two names would
+        be trained on while held out); no recording can be used, or the folder cannot be written.
     ConfigError, CheckpointError, OSError
         The weights do not fit, or the cache cannot be written.
     """
@@ -100,6 +103,12 @@ def run_study(study: Study, out: Path, *, on_progress: OnProgress, on_line: OnLi
         raise StudyError(
             f"{study.recordings.facts.title}: leave-one-subject-out needs two subjects, got {len(subjects)}; add "
             "recordings of others."
+        )
+    twins = [pair for pair in itertools.pairwise(sorted(subjects, key=_folded)) if _folded(pair[0]) == _folded(pair[1])]
+    if twins:
+        raise StudyError(
+            f"{study.recordings.facts.title}: the subjects '{twins[0][0]}' and '{twins[0][1]}' differ by the case of "
+            "letters alone; give one person one name, or two people names that cannot be confused."
         )
     start = study.options.network(study.config)
     described, reference = _described(study, subjects), reference_of(study.recordings)
@@ -122,6 +131,10 @@ def run_study(study: Study, out: Path, *, on_progress: OnProgress, on_line: OnLi
     run.write_json(out / "scores.json", scores)
     run.write_json(out / "timings.json", _timings(run, inputs, subjects, prepared_s, time.perf_counter() - began))
     return scores
+
+
+def _folded(subject: str) -> str:
+    return unicodedata.normalize("NFC", subject).casefold()
 
 
 def _described(study: Study, subjects: list[str]) -> dict[str, Any]:

@@ -29,6 +29,9 @@ QUICK = (
 )
 """A study of a size for tests and first looks; the paper's is that of `mespot.config.TrainingConfig`."""
 
+OWN = {"training.mode": "--mode", "training.seed": "--seed"}
+"""Values of the configuration that an option of the study always decides."""
+
 
 @dataclass(frozen=True, slots=True)
 class StudyOptions:
@@ -111,6 +114,9 @@ class StudyOptions:
         ConfigError, CheckpointError
             A value, the file or the weights are not as they should be.
         """
+        for one in assignments:
+            if (key := one.partition("=")[0].strip()) in OWN:
+                raise ConfigError(f"--set {one}: a study takes this value from {OWN[key]}; use that option.")
         with self._file() as path:
             config = own_config(path)
         if self.quick:
