@@ -34,7 +34,8 @@ def read_elan(path: Path, numbering: Numbering, on_note: OnNote) -> Stated:
     (``macro``, ``micro-2``, ``micro@face-1``); other tiers are no expressions. An annotation ends with an instant: the
     offset is the frame before. Annotations that depend on one hold its score or emotion where their tiers' names end
     with ``confidence``, ``score`` or ``emotion``. The tier ``apex`` marks apices. The participant of a tier is the
-    subject. ``TIME_ORIGIN``, the time of the media at which the annotations' time begins, is added.
+    subject; of a document without expressions, the only participant that any tier names. ``TIME_ORIGIN``, the time of
+    the media at which the annotations' time begins, is added.
 
     Documents with a document type are refused: EAF has none, and entities can read other files or fill the memory.
 
@@ -61,6 +62,9 @@ def read_elan(path: Path, numbering: Numbering, on_note: OnNote) -> Stated:
                 f"{path}: {left_out} annotations of the tier '{tier.get('TIER_ID')}' are of no kind and were left out; "
                 "name the tier macro or micro if they are expressions"
             )
+    participants = {name for tier in document.root.iterfind("TIER") if (name := tier.get("PARTICIPANT"))}
+    if not stated.subjects[document.video] and len(participants) == 1:
+        stated.add_video(str(path), document.video, participants.pop())
     return stated
 
 

@@ -9,7 +9,7 @@ from mespot.core.errors import AnnotationError
 from mespot.evaluation.elan import read_elan
 from mespot.evaluation.events import DetectedEvent, Reference, ReferenceEvent
 from mespot.evaluation.records import read_json
-from mespot.evaluation.stated import Numbering, OnNote, Stated, called_as, one_rate, text_of
+from mespot.evaluation.stated import SAME_RATE, Numbering, OnNote, Stated, called_as, one_rate, text_of
 from mespot.evaluation.tables import read_csv
 
 PATTERNS = ("*.spotting.json", "*.eaf", "*.csv")
@@ -84,9 +84,9 @@ def read_detected(
         content tells the format.
     reference : Reference, optional
         For the names of videos: formats that name media files are read with the name that the reference has for them,
-        see `mespot.evaluation.stated.called_as`.
+        see `mespot.evaluation.stated.called_as`; so are others where not one name is known to the reference.
     fps : float, optional
-        Frames a second, for the formats that count seconds.
+        Frames a second of the reference, for the formats that count seconds.
     first_frame, on_note
         As for `read_reference`.
 
@@ -97,7 +97,10 @@ def read_detected(
     """
     stated = _read(Path(path), Numbering(first_frame, fps), "results", on_note)
     names = [video for video, _ in reference.videos] if reference else []
-    call = called_as(names) if stated.called_by_file else str
+    call = called_as(names) if stated.called_by_file or not stated.subjects.keys() & set(names) else str
+    rate = next(iter(stated.fps.values()), fps)
+    if fps and rate and abs(rate - fps) > SAME_RATE * fps:
+        on_note(f"{path}: is of {rate:g} fps and the reference of {fps:g}: their frames may not be the same")
     return tuple(
         DetectedEvent(call(event.video), event.kind, event.onset, event.offset, event.score, event.emotion)
         for event in stated.events
