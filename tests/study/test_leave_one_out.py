@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -526,3 +528,18 @@ def test_frames_of_very_long_recordings_keep_all_digits(tmp_path: Path) -> None:
 def test_a_value_that_an_option_decides_is_not_passed_over(assignment: str) -> None:
     with pytest.raises(ConfigError, match=r"use that option\.$"):
         OPTIONS.config(None, [*SMALL, assignment])
+
+
+def test_ctrl_c_ends_parallel_folds_at_once_and_loses_nothing(dataset: Path, tmp_path: Path) -> None:
+    def interrupted(step: Progress) -> None:
+        if step.stage == "training steps" and step.done >= 2:
+            raise KeyboardInterrupt
+
+    one, out = study(dataset, jobs=2), tmp_path / "run"
+    longer = replace(one, config=one.config.override(["training.epochs=2000"]))
+    with pytest.raises(KeyboardInterrupt):
+        run_study(longer, out, on_progress=interrupted, on_line=lambda _: None)
+    begun = [json.loads(path.read_text())["trained"] for path in sorted(out.glob("folds/*/stamp.json"))]
+    assert len(begun) == 2  # the third, which waited, was not begun
+    assert list(out.glob("folds/*/training/resume.safetensors"))
+    assert not multiprocessing.active_children()

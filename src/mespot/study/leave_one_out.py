@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import platform
 import queue
+import signal
 import time
 import unicodedata
 from collections.abc import Callable
@@ -235,14 +236,11 @@ def _fit_in_parallel(
     context = multiprocessing.get_context("spawn")
     jobs = min(study.jobs, len(left), MOST_JOBS)
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    with (
-        context.Manager() as manager,
-        ProcessPoolExecutor(jobs, mp_context=context, initializer=end_with_parent) as pool,
-    ):
-        said: Any = manager.Queue()
+    said, stop = context.Queue(), context.Event()
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(said, stop, threads)) as pool:
         waiting: dict[Future[None], str] = {}
         for fold in left:
-            arguments = run, inputs, fold.split.subject, study.config, study.options, start, study.device, threads, said
+            arguments = run, inputs, fold.split.subject, study.config, study.options, start, study.device
             waiting[pool.submit(_finish_fold, *arguments)] = fold.split.subject
         try:
             while waiting:
@@ -253,8 +251,23 @@ def _fit_in_parallel(
                     _pass_on(said, meter)
                     meter.finished(subject)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            stop.set()  # or folds that have begun, and one that waits in the pool's pipe, would be trained to their end
+            pool.shutdown(cancel_futures=True)
             raise
+
+
+class _Worker:
+    """What a process that finishes folds was given when it began."""
+
+    said: Any
+    stop: Any
+
+
+def _begin(said: Any, stop: Any, threads: int) -> None:
+    end_with_parent()
+    torch.set_num_threads(threads)
+    said.cancel_join_thread()  # nobody may listen any more
+    _Worker.said, _Worker.stop = said, stop
 
 
 def _finish_fold(
@@ -265,13 +278,18 @@ def _finish_fold(
     options: StudyOptions,
     start: Network | None,
     device: str,
-    threads: int,
-    said: Any,
 ) -> None:
-    """Finish a fold in a process of its own."""
-    torch.set_num_threads(threads)
+    """Finish a fold in a process of its own; where the study is stopped, keep its state as after Ctrl-C."""
+
+    def on_step(step: Step) -> None:
+        if _Worker.stop.is_set():
+            signal.raise_signal(signal.SIGINT)
+        _Worker.said.put((subject, step))
+
+    if _Worker.stop.is_set():
+        raise KeyboardInterrupt
     fold = Fold(run, inputs, sides(inputs, subject, options.seed), config, options.initial_digest())
-    fold.finish(start, device, lambda step: said.put((subject, step)), lambda line: said.put((subject, line)))
+    fold.finish(start, device, on_step, lambda line: _Worker.said.put((subject, line)))
 
 
 def _pass_on(said: Any, meter: _Meter) -> None:
