@@ -213,3 +213,18 @@ def test_a_video_file_is_cut_where_decoding_told_its_length(tmp_path: Path) -> N
     (whole,) = to_dataset(loaded)
     (cut,) = to_dataset(loaded, frames={"s15/15_0401redvideo": 20})
     assert [one.interval for one in (*whole.expressions, *cut.expressions)] == [Interval(1, 32), Interval(1, 20)]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "simulated"),
+    [
+        ('{"version": 4, "seed": 0, "split": "all", "videos": []}', True),
+        ('{"name": "a web page"}', False),
+        ("no json", False),
+    ],
+)
+def test_a_corpus_of_the_simulator_is_known_by_its_manifest(manifest: str, simulated: bool, tmp_path: Path) -> None:
+    table = tmp_path / "annotations.csv"
+    table.write_text("video,subject,onset,apex,offset,kind\na.mp4,p1,3,5,9,ME\n", encoding="utf-8")
+    (tmp_path / "manifest.json").write_text(manifest, encoding="utf-8")
+    assert load_recordings("table", table).simulated is simulated

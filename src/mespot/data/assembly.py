@@ -19,6 +19,8 @@ ABOVE = 4
 """Folders above a recording in which its mark is looked for: ``DATASET/rawpic/s15/15_0101``."""
 SIMULATED = "SIMULATED.json"
 """File in the root of a dataset that ``mespot simulate --layout`` wrote."""
+MANIFEST = "manifest.json"
+"""What ``mespot simulate`` writes beside the table of a corpus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,12 +247,13 @@ def is_simulated(root: Path, media: Iterable[Path] = ()) -> bool:
 
     Notes
     -----
-    A mark that cannot be read counts.
+    The mark is `SIMULATED`, or the manifest of a corpus (``mespot simulate`` without a layout). A mark that cannot be
+    read counts.
     """
     folders = {root if root.is_dir() else root.parent}
     for path in media:
         folders.update(path.parents[:ABOVE])
-    return any(_marked(folder / SIMULATED) for folder in folders)
+    return any(_marked(folder / SIMULATED) or _is_corpus(folder / MANIFEST) for folder in folders)
 
 
 def _marked(mark: Path) -> bool:
@@ -261,6 +264,17 @@ def _marked(mark: Path) -> bool:
     except ValueError:
         return True
     return not isinstance(content, dict) or content.get("simulated", True) is not False
+
+
+def _is_corpus(manifest: Path) -> bool:
+    """Whether a manifest is one of a simulated corpus; other programs may call a file so too."""
+    if not manifest.is_file():
+        return False
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(content, dict) and {"version", "seed", "split", "videos"} <= set(content)
 
 
 def round_half_up(value: float) -> int:
