@@ -23,6 +23,7 @@ from mespot.core.errors import FaceError, VideoError
 from mespot.core.expression import Attention, Detection, Kind
 from mespot.core.interval import Interval
 from mespot.core.signals import Float32
+from mespot.core.workers import end_with_parent
 from mespot.model.checkpoint import Checkpoint, load_checkpoint
 from mespot.model.engine import Engine, choose_engine
 from mespot.pipeline import OnProgress, Progress, check_length, detect, load_default_weights
@@ -210,7 +211,8 @@ def _each(make: Callable[[Path], str], videos: Sequence[Path], workers: int) -> 
     if workers == 1 or len(videos) < 2:
         yield from enumerate(map(make, videos))
         return
-    with ProcessPoolExecutor(min(workers, len(videos)), mp_context=get_context("spawn")) as pool:
+    workers = min(workers, len(videos))
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         places = {pool.submit(make, video): place for place, video in enumerate(videos)}
         try:
             for future in as_completed(places):
