@@ -79,9 +79,8 @@ def _seen_at(points: Float32, moved: Float32) -> Float32:
     best, place = points.copy(), points
     least = np.full(len(points), np.inf, np.float32)
     for _ in range(_PASSES):
-        motion = cv2.remap(
-            moved, place[:, None], np.empty(0, np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )[:, 0]
+        across, down = cv2.split(place[:, None])
+        motion = cv2.remap(moved, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
         error = np.hypot(*(place - motion - points).T)
         closer = error < least
         best[closer], least[closer] = place[closer], error[closer]

@@ -229,8 +229,8 @@ def _place(still: RgbImage, mesh: Float32, variation: Variation, size: tuple[int
     offset += _shape_warp(offset / (scale * frame.eye_px), variation.shape) * scale * frame.eye_px
     source = (offset @ turn.T / scale + middle).astype(np.float32)
     smooth = cv2.GaussianBlur(still, (0, 0), max(0.3, 0.45 / scale + variation.blur_px / scale))
-    nothing = np.empty(0, np.float32)
-    picture = cv2.remap(smooth, source, nothing, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    across, down = cv2.split(source)
+    picture = cv2.remap(smooth, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(picture, np.float32)
 
 
@@ -302,8 +302,9 @@ def _head(mesh: Float32, size: tuple[int, int], eye_px: float) -> tuple[Float32,
     weight = np.exp(-squared / (2 * (0.13 * eye_px) ** 2))
     coarse = (weight @ mesh[:, 2].astype(np.float64)) / weight.sum(axis=-1)
     grid = ((np.indices((height, width), np.float32)[::-1]) / step).transpose(1, 2, 0)
-    nothing = np.empty(0, np.float32)
-    depth = cv2.remap(coarse.astype(np.float32), np.ascontiguousarray(grid), nothing, cv2.INTER_LINEAR)
+    # Two maps: with one of two channels OpenCV 5.0 leaves numbers that are none.
+    across, down = cv2.split(grid)
+    depth = cv2.remap(coarse.astype(np.float32), across, down, cv2.INTER_LINEAR)
     depth = cv2.GaussianBlur(depth, (0, 0), 0.12 * eye_px) - float(mesh[:, 2].mean()) - 0.7 * eye_px
     oval = mesh[list(FACE_OVAL), :2].astype(np.float64)
     centre = (oval.min(axis=0) + oval.max(axis=0)) / 2
