@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from mespot.core.errors import FaceError, VideoError
 from mespot.core.expression import Attention, Detection, Kind
 from mespot.core.interval import Interval
 from mespot.core.signals import Float32
-from mespot.core.workers import end_with_parent
+from mespot.core.workers import each_done
 from mespot.model.checkpoint import Checkpoint, load_checkpoint
 from mespot.model.engine import Engine, choose_engine
 from mespot.pipeline import OnProgress, Progress, check_length, detect, load_default_weights
@@ -135,7 +133,7 @@ class Measurer:
         missing = [place for place in range(len(videos)) if place not in found]
         on_progress(Progress(stage, len(found), len(videos)))
         make = partial(keep_streams, config=self.config, cache=self._streams)
-        for number, rejected in _each(make, [videos[place] for place in missing], self._workers):
+        for number, rejected in each_done(make, [videos[place] for place in missing], self._workers):
             place = missing[number]
             found[place] = self._find(videos[place], rejected)
             _write(files[place], found[place].to_json())
@@ -204,22 +202,6 @@ def kept_streams(video: Path, config: Config, cache: Path) -> tuple[Streams, Flo
 def _stream_files(video: Path, config: Config, cache: Path) -> tuple[Path, Path]:
     streams = cache_path(cache, video, config)
     return streams, streams.with_suffix(".face.npy")
-
-
-def _each(make: Callable[[Path], str], videos: Sequence[Path], workers: int) -> Iterator[tuple[int, str]]:
-    """Yield the place of every video and what ``make`` says of it, as they are done."""
-    if workers == 1 or len(videos) < 2:
-        yield from enumerate(map(make, videos))
-        return
-    workers = min(workers, len(videos))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
-        places = {pool.submit(make, video): place for place, video in enumerate(videos)}
-        try:
-            for future in as_completed(places):
-                yield places[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _detection(entry: Mapping[str, Any]) -> Detection:

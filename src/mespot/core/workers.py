@@ -4,7 +4,39 @@ from __future__ import annotations
 
 import os
 import threading
-from multiprocessing import parent_process
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context, parent_process
+from typing import TypeVar
+
+Job = TypeVar("Job")
+Made = TypeVar("Made")
+
+
+def each_done(make: Callable[[Job], Made], jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, Made]]:
+    """Make all jobs in worker processes, and yield the place of each with its result as they are done.
+
+    Parameters
+    ----------
+    make : callable
+        Takes a job; it and the jobs can be pickled. What it raises is raised here, and jobs not yet begun are dropped.
+    jobs : sequence
+        In the order in which they begin.
+    workers : int
+        Processes; with one, or a single job, all is made in this process.
+    """
+    if workers == 1 or len(jobs) < 2:
+        yield from enumerate(map(make, jobs))
+        return
+    workers = min(workers, len(jobs))
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
+        places = {pool.submit(make, job): place for place, job in enumerate(jobs)}
+        try:
+            for future in as_completed(places):
+                yield places[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def end_with_parent() -> None:

@@ -6,16 +6,14 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, fields
 from itertools import combinations
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from mespot.core.atomic import whole_file
 from mespot.core.errors import ConfigError
-from mespot.core.workers import end_with_parent
+from mespot.core.workers import each_done
 from mespot.simulate.actions import HELD_OUT, combinations_of
 from mespot.simulate.scene import Event
 
@@ -248,17 +246,8 @@ class _Contents:
 
 def run_jobs(jobs: Sequence[OneJob], make: Callable[[OneJob], None], workers: int) -> Iterator[None]:
     """Make all jobs, in as many processes as there are ``workers``, and yield after each."""
-    if workers == 1:
-        yield from map(make, jobs)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
-        futures = [pool.submit(make, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for _ in each_done(make, jobs, workers):
+        yield
 
 
 def _write_annotations(path: Path, records: Sequence[dict[str, Any]]) -> Path:
