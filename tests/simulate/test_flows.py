@@ -10,7 +10,7 @@ from mespot.core.expression import Kind
 from mespot.simulate.actions import HELD_OUT
 from mespot.simulate.flows import draw_combination, draw_library
 from mespot.simulate.manifest import source_digest
-from mespot.vision.library import FlowLibrary, view_facts
+from mespot.vision.flow_library import FlowLibrary, view_facts
 
 CONFIG = Config().override(["backbone.input_px=32", "backbone.streams=flow"])
 

@@ -11,7 +11,7 @@ from mespot.core.expression import Expression, Kind
 from mespot.core.interval import Interval
 from mespot.model.candidates import MAE, ME
 from mespot.training.windows import Sample
-from mespot.vision.library import FlowLibrary
+from mespot.vision.flow_library import FlowLibrary
 from mespot.vision.streams import Streams
 
 SIDE = 32

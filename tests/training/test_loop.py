@@ -22,7 +22,7 @@ from mespot.training.precision import computes_bfloat16
 from mespot.training.state import STATE_FILE
 from mespot.training.validate import score_samples
 from mespot.training.windows import Sample
-from mespot.vision.library import FlowLibrary
+from mespot.vision.flow_library import FlowLibrary
 
 MakeSample = Callable[..., Sample]
 MakeLibrary = Callable[..., FlowLibrary]

@@ -14,7 +14,7 @@ from mespot.model.network import Network
 from mespot.training.paste import LIBRARY
 from mespot.training.source import make_source
 from mespot.training.windows import Place, Sample, WindowSampler
-from mespot.vision.library import FlowLibrary, view_facts
+from mespot.vision.flow_library import FlowLibrary, view_facts
 
 MakeSample = Callable[..., Sample]
 MakeLibrary = Callable[..., FlowLibrary]

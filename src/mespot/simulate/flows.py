@@ -27,7 +27,7 @@ from mespot.simulate.manifest import source_digest
 from mespot.simulate.openings import Eye, Mouth, draw_openings, eyes_of
 from mespot.simulate.timing import draw_course, draw_intensity
 from mespot.vision.align import eye_corners
-from mespot.vision.library import FlowLibrary, view_facts
+from mespot.vision.flow_library import FlowLibrary, view_facts
 from mespot.vision.regions import face_flow, region_spans
 
 FREE_SHARE = 0.4

@@ -25,7 +25,7 @@ from mespot.training.source import Targets, check_pastes, cut_ahead, make_source
 from mespot.training.state import STATE_FILE, RunState, config_digest, data_digest, load_state, save_state
 from mespot.training.validate import validate
 from mespot.training.windows import Sample
-from mespot.vision.library import FlowLibrary
+from mespot.vision.flow_library import FlowLibrary
 
 LEAST_RATE = 0.01
 """Share of the learning rate that cosine annealing ends with."""

@@ -1,7 +1,7 @@
 """Add the flow of an expression to a video's: the same expression over other motion.
 
 Flow is additive as long as movements are small, and steady crops put all faces at the same place. Expressions of other
-videos, or of a library (`mespot.vision.library`), then meet many heads, blinks and stretches of speech. Only for
+videos, or of a library (`mespot.vision.flow_library`), then meet many heads, blinks and stretches of speech. Only for
 networks that see flow alone: pictures cannot be added.
 """
 

@@ -28,7 +28,7 @@ from mespot.training.validate import score_samples
 from mespot.training.windows import Sample
 from mespot.vision.cache import cache_path
 from mespot.vision.decode import VideoReader
-from mespot.vision.library import FlowLibrary
+from mespot.vision.flow_library import FlowLibrary
 
 OnLine = Callable[[str], None]
 

@@ -18,7 +18,7 @@ from mespot.training.batches import Batch, collate
 from mespot.training.frozen import MapWindows
 from mespot.training.maps import MappedSample
 from mespot.training.windows import Sample, Window, WindowSampler
-from mespot.vision.library import FlowLibrary, view_facts
+from mespot.vision.flow_library import FlowLibrary, view_facts
 
 BATCHES_AHEAD = 3
 """Batches that are cut from the videos while the device computes."""

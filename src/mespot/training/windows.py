@@ -19,7 +19,7 @@ from mespot.core.timeline import rows_of
 from mespot.model.candidates import CLASS_OF_KIND, MAE, ME
 from mespot.model.targets import Target, assign
 from mespot.training.paste import LIBRARY, RELIEF_CELLS, Paste, add_flow, free_place, isolated
-from mespot.vision.library import FlowLibrary
+from mespot.vision.flow_library import FlowLibrary
 from mespot.vision.streams import Streams
 
 FloatArray = npt.NDArray[np.float64]

@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from mespot.core.errors import ConfigError
-from mespot.vision.library import FlowLibrary
+from mespot.vision.flow_library import FlowLibrary
 
 
 @pytest.fixture
