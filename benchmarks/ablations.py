@@ -86,7 +86,13 @@ def base_config(steps: int, assignments: Sequence[str]) -> Config:
     settings = config.training
     windows = steps * settings.batch * settings.accumulate
     return config.override(
-        ["training.epochs=1", "training.pastes=0", "training.mode=end_to_end", f"training.windows_per_epoch={windows}"]
+        [
+            "training.epochs=1",
+            "training.pastes=0",
+            "training.overlay_share=0",
+            "training.mode=end_to_end",
+            f"training.windows_per_epoch={windows}",
+        ]
     )
 
 

@@ -186,6 +186,9 @@ class TrainingConfig(Section):
     library_share: float = Field(
         0.5, ge=0, le=1, description="share of the pastes that come from a library of flows, where one is given"
     )
+    overlay_share: float = Field(
+        0.0, ge=0, le=1, description="share of the windows with the flow of other video over theirs; flow stream alone"
+    )
     patience: int = Field(
         0, ge=0, description="epochs without a better validation F1 after which training stops; 0 is off"
     )

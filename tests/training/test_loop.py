@@ -197,9 +197,10 @@ def test_pastes_must_fit_the_streams_and_the_library(
 ) -> None:
     with pytest.raises(ConfigError, match=r"training\.pastes is 0: nothing of the library would be pasted"):
         train(videos, [], config, tmp_path / "a", device="cpu", library=make_library())
-    pictures = config.override(["backbone.streams=both", "training.pastes=2"])
-    with pytest.raises(ConfigError, match=r"adds flow that pictures would not show; .*backbone\.streams=flow"):
-        train(videos, [], pictures, tmp_path / "b", device="cpu")
+    for name, added in (("pastes", 2), ("overlay_share", 0.5)):
+        pictures = config.override(["backbone.streams=both", f"training.{name}={added}"])
+        with pytest.raises(ConfigError, match=rf"{name} adds flow that pictures would not show; .*streams=flow"):
+            train(videos, [], pictures, tmp_path / "b", device="cpu")
 
 
 def test_a_step_that_is_not_finite_changes_nothing(config: Config, make_sample: MakeSample, tmp_path: Path) -> None:

@@ -174,6 +174,35 @@ def test_expressions_of_a_library_are_pasted_as_often_as_asked(
     assert all(paste.sample == LIBRARY for k in range(50) for paste in alone.draw(1, k).pasted)
 
 
+def test_other_video_lies_over_a_window_with_its_expressions(sampler: WindowSampler) -> None:
+    plain = [sampler.draw(0, k) for k in range(60)]
+    sampler.config = sampler.config.model_copy(update={"overlay_share": 0.5})
+    overlaid = taught = 0
+    for k in range(60):
+        place = sampler.draw(0, k)
+        assert (place.sample, place.start, place.frames) == (plain[k].sample, plain[k].start, plain[k].frames)
+        if place.overlay is None:
+            continue
+        overlaid += 1
+        over = place.overlay
+        window, alone = (sampler.cut(one, GRIDS, LENGTHS) for one in (place, replace(place, overlay=None)))
+        other = sampler.samples[over.sample]
+        shown = min(place.frames, len(sampler.samples[place.sample].streams) - place.start)
+        added = other.streams.flow[over.start : over.start + shown].astype(np.float32) * np.float32(over.gain)
+        if over.flip:
+            added = added[..., ::-1] * np.array([-1.0, 1.0], np.float32)[:, None, None]
+        np.testing.assert_allclose(window.flow[:shown], alone.flow[:shown] + added, atol=1e-5)
+        assert not window.flow[shown:].any()
+        for here in sampler.samples[place.sample].intervals - place.start:
+            for there in other.intervals - over.start:
+                both = max(here[0], there[0]), min(here[1], there[1])
+                assert both[0] >= both[1] or both[1] <= 0 or both[0] >= shown
+        counts = [sum(int((target.classes > 0).sum()) for target in one.targets) for one in (window, alone)]
+        taught += counts[0] > counts[1]
+    assert 10 < overlaid < 50
+    assert taught > 3
+
+
 def test_a_library_of_another_size_is_refused(
     sampler: WindowSampler, config: Config, make_library: MakeLibrary
 ) -> None:

@@ -118,7 +118,7 @@ def changed(flow: Float32, paste: Paste) -> Float32:
         share = (at - low).astype(np.float32)[:, None, None, None]
         flow = np.diff(way[low] + share * (way[low + 1] - way[low]), axis=0)
     if paste.flip:
-        flow = flow[..., ::-1] * np.array([-1.0, 1.0], np.float32)[:, None, None]
+        flow = mirrored(flow)
     if paste.shift != (0, 0):
         flow = _moved(flow, *paste.shift)
     if paste.relief:
@@ -126,6 +126,11 @@ def changed(flow: Float32, paste: Paste) -> Float32:
         cells = np.array(paste.relief, np.float32).reshape(RELIEF_CELLS, RELIEF_CELLS)
         flow = flow * cv2.resize(cells, (side, side), interpolation=cv2.INTER_LINEAR)
     return np.asarray(flow * np.float32(paste.gain))
+
+
+def mirrored(flow: Float32) -> Float32:
+    """Return (T, 2, S, S) flow with left and right exchanged."""
+    return np.asarray(flow[..., ::-1] * np.array([-1.0, 1.0], np.float32)[:, None, None])
 
 
 def _moved(flow: Float32, right: int, down: int) -> Float32:

@@ -138,10 +138,11 @@ def check_pastes(config: Config, library: FlowLibrary | None) -> None:
         ``training.pastes`` does not fit the streams or the library.
     """
     pastes, end_to_end = config.training.pastes, config.training.mode == "end_to_end"
-    if pastes > 0 and end_to_end and config.backbone.sees_rgb:
-        raise ConfigError(
-            "training.pastes adds flow that pictures would not show; set it to 0, or backbone.streams=flow."
-        )
+    for name, share in (("pastes", pastes), ("overlay_share", config.training.overlay_share)):
+        if share > 0 and end_to_end and config.backbone.sees_rgb:
+            raise ConfigError(
+                f"training.{name} adds flow that pictures would not show; set it to 0, or backbone.streams=flow."
+            )
     if pastes == 0 and end_to_end and library is not None and not config.backbone.sees_rgb:
         raise ConfigError("training.pastes is 0: nothing of the library would be pasted; set it, for example to 3.")
 

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from mespot.config import TrainingConfig
 from mespot.core.errors import ConfigError
 from mespot.core.expression import Expression
-from mespot.core.signals import Grid
+from mespot.core.signals import Float32, Grid
 from mespot.core.timeline import rows_of
 from mespot.model.candidates import CLASS_OF_KIND, MAE, ME
 from mespot.model.targets import Target, assign
-from mespot.training.paste import LIBRARY, RELIEF_CELLS, Paste, add_flow, free_place, isolated
+from mespot.training.paste import LIBRARY, MARGIN, RELIEF_CELLS, TRIES, Paste, add_flow, free_place, isolated, mirrored
 from mespot.vision.flow_library import FlowLibrary
 from mespot.vision.streams import Streams
 
@@ -41,6 +41,8 @@ SHIFT_PX = 2
 """Px of the network's input that a pasted expression is moved by at most."""
 RELIEF = (0.5, 1.1)
 """Factors on a pasted expression over the face."""
+OVERLAY_GAINS = (0.4, 1.1)
+"""Factors on the flow of another stretch of video that is added to a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,26 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlay:
+    """A stretch of video whose flow is added to a window, as long as the window: two motions at once on one face.
+
+    Parameters
+    ----------
+    sample, start : int
+        Which video, and its first sampled row.
+    flip : bool
+        Whether it is mirrored.
+    gain : float
+        Factor on its flow.
+    """
+
+    sample: int
+    start: int
+    flip: bool
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """A window and how it is changed.
 
@@ -92,6 +114,8 @@ class Place:
         Factor on the flow.
     pasted : tuple of Paste
         Expressions of other videos that are added to the flow.
+    overlay : Overlay, optional
+        Another stretch of video that is added to the flow.
     """
 
     sample: int
@@ -101,6 +125,7 @@ class Place:
     flip: bool = False
     gain: float = 1.0
     pasted: tuple[Paste, ...] = ()
+    overlay: Overlay | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +207,36 @@ class WindowSampler:
         latest = max(0, rows - frames)
         start = int(np.clip(round(wanted), 0, latest))
         cut = (rng.uniform(0.0, config.crop_jitter), rng.uniform(), rng.uniform())
+        taken, seen = self.samples[sample].intervals - start, min(frames, rows)
+        overlaid = config.overlay_share > 0 and rng.random() < config.overlay_share
+        overlay = self._overlay(rng, taken, seen) if overlaid else None
+        if overlay is not None:
+            taken = np.vstack([taken, self.samples[overlay.sample].intervals - overlay.start])
         return Place(
             sample=int(sample),
             start=start,
             frames=frames,
-            pasted=self._pastes(rng, self.samples[sample].intervals - start, min(frames, rows)),
+            pasted=self._pastes(rng, taken, seen),
             cut=cut,
             flip=bool(config.flip and rng.random() < 0.5),
             gain=float(rng.uniform(1.0 - config.flow_gain, 1.0 + config.flow_gain)),
+            overlay=overlay,
         )
+
+    def _overlay(self, rng: np.random.Generator, taken: FloatArray, frames: int) -> Overlay | None:
+        """Draw a stretch of ``frames`` rows none of whose expressions meets a ``taken`` interval of the window."""
+        shown = taken[(taken[:, 0] < frames) & (taken[:, 1] > 0)]
+        for _ in range(TRIES):
+            sample = int(rng.choice(len(self.samples), p=self._shares))
+            latest = len(self.samples[sample].streams) - frames
+            if latest < 0:
+                continue
+            start = int(rng.integers(latest + 1))
+            added = self.samples[sample].intervals - start
+            apart = (added[:, :1] - MARGIN >= shown[:, 1]) | (added[:, 1:] + MARGIN <= shown[:, 0])
+            if apart.all():
+                return Overlay(sample, start, bool(rng.random() < 0.5), float(rng.uniform(*OVERLAY_GAINS)))
+        return None
 
     def _pastes(self, rng: np.random.Generator, taken: FloatArray, frames: int) -> tuple[Paste, ...]:
         """Draw expressions to add where the window's ``frames`` rows of a video have none."""
@@ -249,20 +295,17 @@ class WindowSampler:
         missing = self.config.window_frames - frames
         padding = ((0, missing), (0, 0), (0, 0), (0, 0))
         valid = np.pad(streams.present[rows], (0, missing))
-        intervals = sample.intervals - place.start
-        within = np.minimum(intervals[:, 1], frames) - np.maximum(intervals[:, 0], 0)
-        lasting = intervals[:, 1] - intervals[:, 0]
-        # A MaE that the window cuts to the length of an ME would be taught under the wrong name.
-        least = np.where(sample.kinds == MAE, LEAST_MAE_ROWS, 0.0)
-        shares = np.array([LEAST_VISIBLE[int(kind)] for kind in sample.kinds])
-        visible = (within > 0) & (within >= shares * lasting) & (within >= np.minimum(least, lasting))
-        for start, stop in intervals[~visible & (within > 0)]:
-            valid[max(0, int(start)) : int(np.ceil(stop))] = False
-        # Where the window ends, an expression that goes on ends too: nothing after that frame can be seen.
-        shown, kinds = intervals[visible].clip(0, frames), sample.kinds[visible]
         flow = np.pad(streams.flow[rows], padding)
-        if place.pasted:
+        shown, kinds = _targets(sample, place.start, frames, valid)
+        if place.overlay is not None or place.pasted:
             flow = flow.astype(np.float32)
+        if place.overlay is not None:
+            other, begin = self.samples[place.overlay.sample], place.overlay.start
+            flow[:frames] += _overlaid(other.streams.flow[begin : begin + frames], place.overlay)
+            valid[:frames] &= other.streams.present[begin : begin + frames]
+            more, more_kinds = _targets(other, begin, frames, valid)
+            shown, kinds = np.vstack([shown, more]), np.append(kinds, more_kinds)
+        if place.pasted:
             spans = [self._span(paste) for paste in place.pasted]
             found = [
                 add_flow(flow[:frames], self._flow(paste), span[:2], paste)
@@ -275,3 +318,26 @@ class WindowSampler:
             targets=assign(shown, kinds, grids, lengths, valid),
             place=place,
         )
+
+
+def _targets(sample: Sample, start: int, frames: int, valid: npt.NDArray[np.bool_]) -> tuple[FloatArray, IntArray]:
+    """Return intervals and kinds of what ``frames`` rows from ``start`` show.
+
+    Of what they barely show nothing is learnt: its rows are cleared in ``valid``.
+    """
+    intervals = sample.intervals - start
+    within = np.minimum(intervals[:, 1], frames) - np.maximum(intervals[:, 0], 0)
+    lasting = intervals[:, 1] - intervals[:, 0]
+    # A MaE that the window cuts to the length of an ME would be taught under the wrong name.
+    least = np.where(sample.kinds == MAE, LEAST_MAE_ROWS, 0.0)
+    shares = np.array([LEAST_VISIBLE[int(kind)] for kind in sample.kinds])
+    visible = (within > 0) & (within >= shares * lasting) & (within >= np.minimum(least, lasting))
+    for begin, stop in intervals[~visible & (within > 0)]:
+        valid[max(0, int(begin)) : int(np.ceil(stop))] = False
+    # Where the window ends, an expression that goes on ends too: nothing after that frame can be seen.
+    return intervals[visible].clip(0, frames), sample.kinds[visible]
+
+
+def _overlaid(flow: npt.NDArray[np.floating], overlay: Overlay) -> Float32:
+    moving = flow.astype(np.float32)
+    return np.asarray((mirrored(moving) if overlay.flip else moving) * np.float32(overlay.gain))
