@@ -81,7 +81,7 @@ VARIANTS = (
 
 
 def base_config(steps: int, assignments: Sequence[str]) -> Config:
-    """Return the base: one epoch of so many steps; flow is never pasted, for that needs the flow stream alone."""
+    """Return the base: one epoch of so many steps; no flow is added, for that needs the flow stream alone."""
     config = Config().override([*SMALL, *assignments])
     settings = config.training
     windows = steps * settings.batch * settings.accumulate

@@ -199,7 +199,8 @@ def test_pastes_must_fit_the_streams_and_the_library(
         train(videos, [], config, tmp_path / "a", device="cpu", library=make_library())
     for name, added in (("pastes", 2), ("overlay_share", 0.5)):
         pictures = config.override(["backbone.streams=both", f"training.{name}={added}"])
-        with pytest.raises(ConfigError, match=rf"{name} adds flow that pictures would not show; .*streams=flow"):
+        said = rf"training\.{name} adds flow that pictures would not show; .*backbone\.streams=flow"
+        with pytest.raises(ConfigError, match=said):
             train(videos, [], pictures, tmp_path / "b", device="cpu")
 
 

@@ -1,4 +1,4 @@
-"""Add the flow of an expression to a video's: the same expression over other motion.
+"""Add other flow to a video's: an expression (`Paste`) or a whole stretch of video (`Overlay`).
 
 Flow is additive as long as movements are small, and steady crops put all faces at the same place. Expressions of other
 videos, or of a library (`mespot.vision.flow_library`), then meet many heads, blinks and stretches of speech. Only for
@@ -62,6 +62,26 @@ class Paste:
     relief: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """A stretch of video that is added to a window, as long as what the window shows: two motions on one face.
+
+    Parameters
+    ----------
+    sample, start : int
+        Which video, and its first sampled row.
+    flip : bool
+        Whether it is mirrored.
+    gain : float
+        Factor on its flow.
+    """
+
+    sample: int
+    start: int
+    flip: bool
+    gain: float
+
+
 def isolated(intervals: FloatArray) -> npt.NDArray[np.bool_]:
     """Return which of the (M, 2) intervals have no other within `MARGIN` rows."""
     starts, stops = intervals[:, :1] - MARGIN, intervals[:, 1:] + MARGIN
@@ -105,6 +125,12 @@ def add_flow(
     rows = slice(max(0, start), min(len(window), start + len(part)))
     window[rows] += part[rows.start - start : rows.stop - start]
     return start + (interval[0] - begin) * pace, start + (interval[1] - begin) * pace
+
+
+def add_overlay(window: Float32, flow: npt.NDArray[np.floating], overlay: Overlay) -> None:
+    """Add a stretch of another video's (F, 2, S, S) flow to a (T, 2, S, S) window in place."""
+    part = flow[overlay.start : overlay.start + len(window)].astype(np.float32)
+    window += (mirrored(part) if overlay.flip else part) * np.float32(overlay.gain)
 
 
 def changed(flow: Float32, paste: Paste) -> Float32:

@@ -130,12 +130,12 @@ def _refuse_other_view(library: FlowLibrary, config: Config) -> None:
 
 
 def check_pastes(config: Config, library: FlowLibrary | None) -> None:
-    """Refuse pastes that a network cannot learn from, and a library of which nothing would be pasted.
+    """Refuse pastes and overlays that a network cannot learn from, and a library of which nothing would be pasted.
 
     Raises
     ------
     ConfigError
-        ``training.pastes`` does not fit the streams or the library.
+        ``training.pastes`` or ``overlay_share`` does not fit the streams, or the pastes not the library.
     """
     pastes, end_to_end = config.training.pastes, config.training.mode == "end_to_end"
     for name, share in (("pastes", pastes), ("overlay_share", config.training.overlay_share)):

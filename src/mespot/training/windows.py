@@ -14,11 +14,22 @@ import numpy.typing as npt
 from mespot.config import TrainingConfig
 from mespot.core.errors import ConfigError
 from mespot.core.expression import Expression
-from mespot.core.signals import Float32, Grid
+from mespot.core.signals import Grid
 from mespot.core.timeline import rows_of
 from mespot.model.candidates import CLASS_OF_KIND, MAE, ME
 from mespot.model.targets import Target, assign
-from mespot.training.paste import LIBRARY, MARGIN, RELIEF_CELLS, TRIES, Paste, add_flow, free_place, isolated, mirrored
+from mespot.training.paste import (
+    LIBRARY,
+    MARGIN,
+    RELIEF_CELLS,
+    TRIES,
+    Overlay,
+    Paste,
+    add_flow,
+    add_overlay,
+    free_place,
+    isolated,
+)
 from mespot.vision.flow_library import FlowLibrary
 from mespot.vision.streams import Streams
 
@@ -72,26 +83,6 @@ class Sample:
         kinds = [CLASS_OF_KIND[expression.kind] for expression in self.expressions]
         object.__setattr__(self, "intervals", np.array(rows, np.float64).reshape(-1, 2))
         object.__setattr__(self, "kinds", np.array(kinds, np.int64))
-
-
-@dataclass(frozen=True, slots=True)
-class Overlay:
-    """A stretch of video whose flow is added to a window, as long as the window: two motions at once on one face.
-
-    Parameters
-    ----------
-    sample, start : int
-        Which video, and its first sampled row.
-    flip : bool
-        Whether it is mirrored.
-    gain : float
-        Factor on its flow.
-    """
-
-    sample: int
-    start: int
-    flip: bool
-    gain: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +292,7 @@ class WindowSampler:
             flow = flow.astype(np.float32)
         if place.overlay is not None:
             other, begin = self.samples[place.overlay.sample], place.overlay.start
-            flow[:frames] += _overlaid(other.streams.flow[begin : begin + frames], place.overlay)
+            add_overlay(flow[:frames], other.streams.flow, place.overlay)
             valid[:frames] &= other.streams.present[begin : begin + frames]
             more, more_kinds = _targets(other, begin, frames, valid)
             shown, kinds = np.vstack([shown, more]), np.append(kinds, more_kinds)
@@ -321,9 +312,9 @@ class WindowSampler:
 
 
 def _targets(sample: Sample, start: int, frames: int, valid: npt.NDArray[np.bool_]) -> tuple[FloatArray, IntArray]:
-    """Return intervals and kinds of what ``frames`` rows from ``start`` show.
+    """Return the (M, 2) intervals, in rows of the window, and (M,) kinds of what ``frames`` rows from ``start`` show.
 
-    Of what they barely show nothing is learnt: its rows are cleared in ``valid``.
+    Of what they barely show nothing is learnt: its rows are cleared in ``valid``, (T,) for the window, in place.
     """
     intervals = sample.intervals - start
     within = np.minimum(intervals[:, 1], frames) - np.maximum(intervals[:, 0], 0)
@@ -336,8 +327,3 @@ def _targets(sample: Sample, start: int, frames: int, valid: npt.NDArray[np.bool
         valid[max(0, int(begin)) : int(np.ceil(stop))] = False
     # Where the window ends, an expression that goes on ends too: nothing after that frame can be seen.
     return intervals[visible].clip(0, frames), sample.kinds[visible]
-
-
-def _overlaid(flow: npt.NDArray[np.floating], overlay: Overlay) -> Float32:
-    moving = flow.astype(np.float32)
-    return np.asarray((mirrored(moving) if overlay.flip else moving) * np.float32(overlay.gain))
