@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mespot.core.errors import ConfigError
 
+HeadMotion = Literal["none", "nose", "affine"]
+"""What is subtracted from the flow as head motion."""
+
 
 class Section(BaseModel):
     """A frozen part of the configuration; a key that it does not know is an error."""
@@ -79,7 +82,11 @@ class FlowConfig(Section):
     median_px: Literal[1, 5] = Field(5, description="side of the median filter on the flow, px; 1 is none")
     step: Literal[1, 2, 4] = Field(1, description="sampled frames between the two of a pair (method.md 2, flow_step)")
     mask_face: bool = Field(True, description="set the flow outside the face to zero: the background is no expression")
-    remove_nose_mean: bool = Field(True, description="subtract the nose region's mean flow: head motion (method.md 10)")
+    head_motion: HeadMotion = Field(
+        "nose",
+        description="what is subtracted as head motion: nothing, the nose region's mean flow, or besides the affine "
+        "motion of the whole face",
+    )
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
@@ -174,6 +181,10 @@ class TrainingConfig(Section):
     crop_jitter: float = Field(0.06, ge=0, lt=0.5, description="random crop: share of the side cut off at most")
     flip: bool = Field(True, description="random left-right flip; negates horizontal flow")
     flow_gain: float = Field(0.0, ge=0, lt=1, description="random factor on the flow in [1 - g, 1 + g]")
+    flow_relief: float = Field(
+        0.0, ge=0, lt=1, description="random factors on the flow in [1 - r, 1 + r], smooth over the face"
+    )
+    reverse: bool = Field(False, description="random reversal of time; negates the flow")
     short_share: float = Field(
         0.0, ge=0, le=1, description="share of the windows that end early, as short videos do, also in an expression"
     )

@@ -58,6 +58,43 @@ def test_augmentation_stays_within_its_limits(sampler: WindowSampler, config: Co
     assert not any(place.flip or place.cut[0] for place in plain)
 
 
+def test_time_runs_backwards_with_pictures_flow_and_targets(config: Config, make_sample: MakeSample) -> None:
+    sample = make_sample(0, frames=160, pictures=True)
+    sampler = WindowSampler([sample], config.training)
+    place = Place(sample=0, start=12, frames=50)
+    forth, back = (sampler.cut(one, GRIDS, LENGTHS) for one in (place, replace(place, reverse=True)))
+    assert forth.rgb is not None
+    assert back.rgb is not None
+    np.testing.assert_array_equal(back.rgb[:50], forth.rgb[:50][::-1])
+    assert (back.rgb[50:] == back.rgb[49]).all()
+    # The way from the last frame but one to the last is made again first, the other way round.
+    np.testing.assert_array_equal(back.flow[1:50], -forth.flow[49:0:-1])
+    assert not back.flow[0].any()
+    assert not back.flow[50:].any()
+    start, stop = sample.intervals[0] - 12
+    (rows,) = np.nonzero(back.targets[0].classes == ME)
+    assert len(rows)
+    for row in rows:
+        centre = GRIDS[0].centre(int(row))
+        np.testing.assert_allclose(back.targets[0].distances[row], [centre - (50 - stop), (50 - start) - centre])
+
+
+def test_a_relief_changes_the_flow_smoothly_and_within_its_limits(sampler: WindowSampler, config: Config) -> None:
+    sampler.config = config.training.model_copy(update={"flow_relief": 0.3, "reverse": True})
+    places = [sampler.draw(1, k) for k in range(200)]
+    assert all(len(place.relief) == 9 and 0.7 <= min(place.relief) < max(place.relief) <= 1.3 for place in places)
+    assert 60 < sum(place.reverse for place in places) < 140
+    place = next(one for one in places if not one.reverse)
+    changed, plain = (sampler.cut(one, GRIDS, LENGTHS).flow for one in (place, replace(place, relief=())))
+    moving = np.abs(plain) > 1e-3
+    factors = changed[moving] / plain[moving]
+    assert 0.69 < factors.min() < factors.max() < 1.31
+
+
+def test_neither_is_drawn_unless_it_is_wanted(sampler: WindowSampler) -> None:
+    assert not any(place.relief or place.reverse for place in (sampler.draw(0, k) for k in range(50)))
+
+
 def test_a_short_video_is_continued_by_its_last_picture_standing_still(config: Config, make_sample: MakeSample) -> None:
     sampler = WindowSampler([make_sample(2, frames=40, pictures=True)], config.training)
     window = sampler.cut(Place(sample=0, start=0, frames=64), GRIDS, LENGTHS)
@@ -210,7 +247,7 @@ def test_a_library_of_another_size_is_refused(
         WindowSampler(sampler.samples, config.training, make_library((ME,), 5))
 
 
-@pytest.mark.parametrize("changed", ["decode.sampling_fps=25", "align.crop_px=192", "flow.remove_nose_mean=false"])
+@pytest.mark.parametrize("changed", ["decode.sampling_fps=25", "align.crop_px=192", "flow.head_motion=none"])
 def test_a_library_of_another_view_of_the_face_is_refused(
     sampler: WindowSampler, config: Config, make_library: MakeLibrary, changed: str
 ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mespot.config import AlignConfig
+from mespot.config import AlignConfig, HeadMotion
 from mespot.core.signals import FaceTrack, PackedLandmarks
 from mespot.vision.align import steady_transforms
 from mespot.vision.decode import VideoReader
@@ -114,17 +114,16 @@ def test_the_face_is_the_hull_of_all_landmarks_and_holds_every_region(points: Po
 
 
 @pytest.mark.parametrize("side", [SIDE, 112, 56, 60])
-@pytest.mark.parametrize(("mask_face", "remove_nose_mean"), [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize(("mask_face", "head_motion"), [(True, "nose"), (True, "none"), (False, "nose")])
 def test_face_flow_is_what_the_plain_steps_give(
-    points: Points, side: int, mask_face: bool, remove_nose_mean: bool
+    points: Points, side: int, mask_face: bool, head_motion: HeadMotion
 ) -> None:
     flow = np.random.default_rng(1).normal(0.3, 1, (2, SIDE, SIDE)).astype(np.float32)
     spans = region_spans(points, SIDE)
-    options = {"mask_face": mask_face, "remove_nose_mean": remove_nose_mean}
-    small, means = face_flow(flow, spans, 0.8, side, **options)
+    small, means = face_flow(flow, spans, 0.8, side, mask_face=mask_face, head_motion=head_motion)
     masks = region_masks(points, SIDE)
     plain = flow * np.float32(0.8)
-    if remove_nose_mean:
+    if head_motion == "nose":
         plain -= plain[:, masks[NOSE]].mean(axis=1)[:, None, None]
         assert not means[NOSE].any()
     np.testing.assert_allclose(means, [plain[:, mask].mean(axis=1) for mask in masks], atol=1e-5)
@@ -135,10 +134,32 @@ def test_face_flow_is_what_the_plain_steps_give(
     np.testing.assert_allclose(small, by_opencv, atol=1e-5)
 
 
+@pytest.mark.parametrize("mask_face", [True, False])
+def test_an_affine_motion_of_the_head_leaves_neither_face_nor_regions_moving(points: Points, mask_face: bool) -> None:
+    y, x = np.mgrid[:SIDE, :SIDE] / np.float32(SIDE)
+    head = np.stack([0.4 + 0.3 * x - 0.2 * y, -0.1 + 0.2 * x + 0.4 * y]).astype(np.float32)
+    small, means = face_flow(head, region_spans(points, SIDE), 0.8, 56, mask_face=mask_face, head_motion="affine")
+    np.testing.assert_allclose(means, 0, atol=0.02)
+    covered = np.any(region_masks(points, SIDE), axis=0).astype(np.float32)
+    inside = np.asarray(cv2.resize(covered, (56, 56), interpolation=cv2.INTER_AREA)) == 1
+    np.testing.assert_allclose(small[:, inside], 0, atol=0.02)
+
+
+def test_a_smile_on_a_turning_head_is_seen_in_its_regions(points: Points) -> None:
+    y, x = np.mgrid[:SIDE, :SIDE] / np.float32(SIDE)
+    flow = np.stack([0.3 * x - 0.2 * y, 0.2 * x + 0.4 * y]).astype(np.float32)
+    corner = region_masks(points, SIDE)[REGIONS.index("left lip corner")]
+    flow[1, corner] -= 0.5
+    _, means = face_flow(flow, region_spans(points, SIDE), 1.0, 56, mask_face=True, head_motion="affine")
+    assert means[REGIONS.index("left lip corner"), 1] == pytest.approx(-0.5, abs=0.05)
+    still = [REGIONS.index(name) for name in ("left brow", "right brow", "nose", "chin", "right lip corner")]
+    np.testing.assert_allclose(means[still], 0, atol=0.05)
+
+
 def test_a_face_partly_outside_the_crop_has_the_motion_of_what_is_inside(points: Points) -> None:
     flow = np.full((2, SIDE, SIDE), 2, np.float32)
     spans = region_spans(points + np.array([SIDE / 2, 0], np.float32), SIDE)
-    small, means = face_flow(flow, spans, 0.5, 56, mask_face=True, remove_nose_mean=False)
+    small, means = face_flow(flow, spans, 0.5, 56, mask_face=True, head_motion="none")
     seen: npt.NDArray[np.bool_] = np.any(spans[:FACE, :, 0] < spans[:FACE, :, 1], axis=1)
     assert 0 < seen.sum() < len(REGIONS)
     np.testing.assert_allclose(means, np.repeat(seen[:, None], 2, axis=1).astype(np.float32), rtol=1e-6)

@@ -102,7 +102,7 @@ def test_a_mean_over_the_face_is_left_where_head_motion_is_kept(
 ) -> None:
     nose = REGIONS.index("nose")
     assert np.abs(streams.motion[:, nose]).max() < 1e-5
-    kept = all_streams(reader, transforms, "flow.remove_nose_mean=false")
+    kept = all_streams(reader, transforms, "flow.head_motion=none")
     assert np.abs(kept.motion[:, nose]).max() > 1e-3
 
 

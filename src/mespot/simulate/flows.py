@@ -217,5 +217,5 @@ def _displacement(face: _Face, weights: Float32, config: Config) -> Float32:
         1.0,
         config.backbone.input_px,
         mask_face=settings.mask_face,
-        remove_nose_mean=settings.remove_nose_mean,
+        head_motion=settings.head_motion,
     )[0]

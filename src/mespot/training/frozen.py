@@ -18,7 +18,16 @@ from mespot.model.targets import Target
 from mespot.training.maps import LEVELS, MappedSample, as_maps, backbone_digest
 from mespot.training.windows import WindowSampler
 
-PLAIN = {"crop_jitter": 0.0, "flip": False, "flow_gain": 0.0, "overlay_share": 0.0, "pastes": 0.0, "short_share": 0.0}
+PLAIN = {
+    "crop_jitter": 0.0,
+    "flip": False,
+    "flow_gain": 0.0,
+    "flow_relief": 0.0,
+    "overlay_share": 0.0,
+    "pastes": 0.0,
+    "reverse": False,
+    "short_share": 0.0,
+}
 """No change of pictures or flow: the backbone has seen them already."""
 
 

@@ -148,15 +148,24 @@ def changed(flow: Float32, paste: Paste) -> Float32:
     if paste.shift != (0, 0):
         flow = _moved(flow, *paste.shift)
     if paste.relief:
-        side = flow.shape[-1]
-        cells = np.array(paste.relief, np.float32).reshape(RELIEF_CELLS, RELIEF_CELLS)
-        flow = flow * cv2.resize(cells, (side, side), interpolation=cv2.INTER_LINEAR)
+        flow = flow * smooth(paste.relief, flow.shape[-1])
     return np.asarray(flow * np.float32(paste.gain))
 
 
 def mirrored(flow: Float32) -> Float32:
     """Return (T, 2, S, S) flow with left and right exchanged."""
     return np.asarray(flow[..., ::-1] * np.array([-1.0, 1.0], np.float32)[:, None, None])
+
+
+def smooth(relief: Sequence[float], side: int) -> Float32:
+    """Return `RELIEF_CELLS` x `RELIEF_CELLS` factors as (side, side) ones, smooth in between."""
+    cells = np.array(relief, np.float32).reshape(RELIEF_CELLS, RELIEF_CELLS)
+    return np.asarray(cv2.resize(cells, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def backwards(flow: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Return (T, 2, S, S) flow of the video that runs backwards: row t holds the way from the frame before to t."""
+    return np.concatenate([np.zeros_like(flow[:1]), -flow[:0:-1]])
 
 
 def _moved(flow: Float32, right: int, down: int) -> Float32:

@@ -27,8 +27,10 @@ from mespot.training.paste import (
     Paste,
     add_flow,
     add_overlay,
+    backwards,
     free_place,
     isolated,
+    smooth,
 )
 from mespot.vision.flow_library import FlowLibrary
 from mespot.vision.streams import Streams
@@ -107,6 +109,10 @@ class Place:
         Expressions of other videos that are added to the flow.
     overlay : Overlay, optional
         Another stretch of video that is added to the flow.
+    relief : tuple of float
+        Factors on the flow at `RELIEF_CELLS` x `RELIEF_CELLS` places of the face, as for a `Paste`.
+    reverse : bool
+        Whether time runs backwards.
     """
 
     sample: int
@@ -117,6 +123,8 @@ class Place:
     gain: float = 1.0
     pasted: tuple[Paste, ...] = ()
     overlay: Overlay | None = None
+    relief: tuple[float, ...] = ()
+    reverse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +220,14 @@ class WindowSampler:
             flip=bool(config.flip and rng.random() < 0.5),
             gain=float(rng.uniform(1.0 - config.flow_gain, 1.0 + config.flow_gain)),
             overlay=overlay,
+            relief=self._relief(rng),
+            reverse=bool(config.reverse and rng.random() < 0.5),
         )
+
+    def _relief(self, rng: np.random.Generator) -> tuple[float, ...]:
+        """Draw factors over the face, none where the configuration wants none."""
+        reach = self.config.flow_relief
+        return tuple(rng.uniform(1.0 - reach, 1.0 + reach, RELIEF_CELLS**2).tolist()) if reach else ()
 
     def _overlay(self, rng: np.random.Generator, taken: FloatArray, frames: int) -> Overlay | None:
         """Draw a stretch of ``frames`` rows none of whose expressions meets a ``taken`` interval of the window."""
@@ -288,7 +303,7 @@ class WindowSampler:
         valid = np.pad(streams.present[rows], (0, missing))
         flow = np.pad(streams.flow[rows], padding)
         shown, kinds = _targets(sample, place.start, frames, valid)
-        if place.overlay is not None or place.pasted:
+        if place.overlay is not None or place.pasted or place.relief:
             flow = flow.astype(np.float32)
         if place.overlay is not None:
             other, begin = self.samples[place.overlay.sample], place.overlay.start
@@ -303,8 +318,15 @@ class WindowSampler:
                 for paste, span in zip(place.pasted, spans, strict=True)
             ]
             shown, kinds = np.vstack([shown, found]), np.append(kinds, [kind for _, _, kind in spans])
+        if place.relief:
+            flow *= smooth(place.relief, flow.shape[-1])
+        pictures = None if streams.rgb is None else streams.rgb[rows]
+        if place.reverse:
+            pictures = None if pictures is None else pictures[::-1]
+            flow[:frames], valid[:frames] = backwards(flow[:frames]), valid[:frames][::-1].copy()
+            shown = frames - shown[:, ::-1]
         return Window(
-            rgb=None if streams.rgb is None else np.pad(streams.rgb[rows], padding, mode="edge"),
+            rgb=None if pictures is None else np.pad(pictures, padding, mode="edge"),
             flow=flow,
             targets=assign(shown, kinds, grids, lengths, valid),
             place=place,

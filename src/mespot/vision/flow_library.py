@@ -116,5 +116,5 @@ def view_facts(config: Config) -> dict[str, str]:
         "sampling_fps": str(config.decode.sampling_fps),
         "crop_px": str(config.align.crop_px),
         "mask_face": str(config.flow.mask_face),
-        "remove_nose_mean": str(config.flow.remove_nose_mean),
+        "head_motion": config.flow.head_motion,
     }

@@ -8,7 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mespot.config import HeadMotion
 from mespot.core.signals import Float32
+from mespot.core.video import FloatArray
+from mespot.vision.head_motion import affine_flow, cell_places, fit_affine, subtract_affine
 from mespot.vision.resample import compiled
 
 # Outlines by landmark; a region is the convex hull of its points. Left and right are the person's own.
@@ -112,7 +115,7 @@ def region_means(flow: Float32, landmarks: Float32) -> Float32:
 
 
 def face_flow(
-    flow: Float32, spans: Spans, scale: float, side_px: int, *, mask_face: bool, remove_nose_mean: bool
+    flow: Float32, spans: Spans, scale: float, side_px: int, *, mask_face: bool, head_motion: HeadMotion
 ) -> tuple[Float32, Float32]:
     """Return the flow of the face alone, averaged to the network's input, and its mean over every region.
 
@@ -128,8 +131,9 @@ def face_flow(
         Side of the result, at most that of the crop; each px is the mean over its area.
     mask_face : bool
         Whether the flow outside the face counts as zero: the background is no expression.
-    remove_nose_mean : bool
-        Whether the nose's mean is subtracted everywhere: the nose moves with the head and not with an expression.
+    head_motion : {"none", "nose", "affine"}
+        What is subtracted everywhere: nothing; the nose's mean, as the nose moves with the head and not with an
+        expression; or besides what `mespot.vision.head_motion.fit_affine` finds in the rest.
 
     Returns
     -------
@@ -138,12 +142,29 @@ def face_flow(
     """
     means = np.zeros((len(REGIONS), 2), np.float32)
     _means(flow, spans, means)
-    head = means[NOSE].copy() if remove_nose_mean else np.zeros(2, np.float32)
-    means[(spans[:FACE, :, 0] < spans[:FACE, :, 1]).any(axis=1)] -= head
+    head = means[NOSE].copy() if head_motion != "none" else np.zeros(2, np.float32)
+    widths = spans[:FACE, :, 1] - spans[:FACE, :, 0]
+    seen = widths.any(axis=1)
+    means[seen] -= head
     shown = spans[FACE] if mask_face else np.tile(np.array([0, flow.shape[2]], np.int32), (flow.shape[1], 1))
     small = np.empty((2, side_px, side_px), np.float32)
     _average(flow, shown, head, np.float32(scale), small)
-    return small, means * np.float32(scale)
+    means *= np.float32(scale)
+    if head_motion == "affine":
+        face = np.zeros((side_px, side_px), np.bool_)
+        _touched(spans[FACE], face)
+        affine = fit_affine(small, face)
+        subtract_affine(small, affine, face if mask_face else np.ones_like(face))
+        means[seen] -= affine_flow(affine, *_region_places(spans[:FACE], widths)).T[seen]
+    return small, means
+
+
+def _region_places(spans: Spans, widths: Spans) -> tuple[FloatArray, FloatArray]:
+    """Return the (R,) x and y of the centres of the regions in [-1, 1], the crop from edge to edge."""
+    pixels = np.maximum(widths.sum(axis=1), 1)
+    middles = cell_places(widths.shape[1])
+    across = (spans.sum(axis=2) / widths.shape[1] - 1) * widths
+    return across.sum(axis=1) / pixels, (widths * middles).sum(axis=1) / pixels
 
 
 @compiled
@@ -166,6 +187,16 @@ def _fill_spans(hull: Any, spans: Any) -> None:
             begin, end = max(0, int(np.ceil(lows[row]))), min(side, int(np.floor(highs[row])) + 1)
             if begin < end:
                 spans[row, 0], spans[row, 1] = begin, end
+
+
+@compiled
+def _touched(spans: Any, cells: Any) -> None:
+    """Set the ``cells`` of the network's input in which there is a pixel of the runs of ``spans``."""
+    factor = len(spans) / len(cells)
+    for row in range(len(spans)):
+        begin, end = spans[row]
+        if begin < end:
+            cells[int(row / factor), int(begin / factor) : int((end - 1) / factor) + 1] = True
 
 
 @compiled

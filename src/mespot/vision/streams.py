@@ -183,7 +183,7 @@ def _face_flows(
                 float(scales[row]),
                 side_px,
                 mask_face=config.flow.mask_face,
-                remove_nose_mean=config.flow.remove_nose_mean,
+                head_motion=config.flow.head_motion,
             )
 
     list(pool.map(reduce, range(len(flow))))
