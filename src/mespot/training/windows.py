@@ -225,7 +225,6 @@ class WindowSampler:
         )
 
     def _relief(self, rng: np.random.Generator) -> tuple[float, ...]:
-        """Draw factors over the face, none where the configuration wants none."""
         reach = self.config.flow_relief
         return tuple(rng.uniform(1.0 - reach, 1.0 + reach, RELIEF_CELLS**2).tolist()) if reach else ()
 

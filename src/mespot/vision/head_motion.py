@@ -52,7 +52,7 @@ def fit_affine(flow: Float32, face: Cells) -> npt.NDArray[np.float64]:
 def affine_flow(affine: npt.NDArray[np.float64], x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return the (2, ...) flow of `fit_affine` at places in [-1, 1], the crop from edge to edge."""
     across, down = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    return np.asarray([shift + right * across + below * down for shift, right, below in affine], np.float64)
+    return np.array([shift + right * across + below * down for shift, right, below in affine], np.float64)
 
 
 def subtract_affine(flow: Float32, affine: npt.NDArray[np.float64], shown: Cells) -> None:
