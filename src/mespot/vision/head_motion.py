@@ -64,7 +64,7 @@ def subtract_affine(flow: Float32, affine: npt.NDArray[np.float64], shown: Cells
 
 def cell_places(side: int) -> npt.NDArray[np.float64]:
     """Return where the centres of the cells of a row lie in [-1, 1]."""
-    return (np.arange(side) + 0.5) * (2.0 / side) - 1.0
+    return np.asarray((np.arange(side) + 0.5) * (2.0 / side) - 1.0, np.float64)
 
 
 @compiled
