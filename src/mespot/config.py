@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mespot.core.errors import ConfigError
 
-HeadMotion = Literal["none", "nose", "affine"]
+HeadMotion = Literal["none", "nose", "similarity"]
 """What is subtracted from the flow as head motion."""
 
 
@@ -84,8 +84,8 @@ class FlowConfig(Section):
     mask_face: bool = Field(True, description="set the flow outside the face to zero: the background is no expression")
     head_motion: HeadMotion = Field(
         "nose",
-        description="what is subtracted as head motion: nothing, the nose region's mean flow, or besides the affine "
-        "motion of the whole face",
+        description="what is subtracted as head motion: nothing, the nose region's mean flow, or that and then the "
+        "similarity (shift, tilt, distance) by which the whole face moves",
     )
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
@@ -184,7 +184,7 @@ class TrainingConfig(Section):
     flow_relief: float = Field(
         0.0, ge=0, lt=1, description="random factors on the flow in [1 - r, 1 + r], smooth over the face"
     )
-    reverse: bool = Field(False, description="random reversal of time; negates the flow")
+    reverse: bool = Field(False, description="random reversal of time; needs flow.step 1")
     short_share: float = Field(
         0.0, ge=0, le=1, description="share of the windows that end early, as short videos do, also in an expression"
     )

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from mespot.config import Config
@@ -11,11 +12,15 @@ from mespot.core.interval import Interval
 from mespot.core.signals import Grid
 from mespot.model.candidates import MAE, ME
 from mespot.model.network import Network
-from mespot.training.paste import LIBRARY
+from mespot.model.targets import Target, assign
+from mespot.training.paste import LIBRARY, MARGIN, RELIEF_CELLS, Paste, relief_field
 from mespot.training.source import make_source
 from mespot.training.windows import Place, Sample, WindowSampler
 from mespot.vision.flow_library import FlowLibrary, view_facts
 
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 MakeSample = Callable[..., Sample]
 MakeLibrary = Callable[..., FlowLibrary]
 GRIDS = tuple(Grid((stride - 1) / 2, stride, stride) for stride in (4, 8, 16, 32, 64))
@@ -58,7 +63,7 @@ def test_augmentation_stays_within_its_limits(sampler: WindowSampler, config: Co
     assert not any(place.flip or place.cut[0] for place in plain)
 
 
-def test_time_runs_backwards_with_pictures_flow_and_targets(config: Config, make_sample: MakeSample) -> None:
+def test_time_runs_backwards_with_pictures_and_flow(config: Config, make_sample: MakeSample) -> None:
     sample = make_sample(0, frames=160, pictures=True)
     sampler = WindowSampler([sample], config.training)
     place = Place(sample=0, start=12, frames=50)
@@ -71,12 +76,31 @@ def test_time_runs_backwards_with_pictures_flow_and_targets(config: Config, make
     np.testing.assert_array_equal(back.flow[1:50], -forth.flow[49:0:-1])
     assert not back.flow[0].any()
     assert not back.flow[50:].any()
-    start, stop = sample.intervals[0] - 12
-    (rows,) = np.nonzero(back.targets[0].classes == ME)
-    assert len(rows)
-    for row in rows:
-        centre = GRIDS[0].centre(int(row))
-        np.testing.assert_allclose(back.targets[0].distances[row], [centre - (50 - stop), (50 - start) - centre])
+
+
+def same_targets(found: tuple[Target, ...], intervals: FloatArray, kinds: IntArray, valid: BoolArray) -> None:
+    for one, other in zip(found, assign(intervals, kinds, GRIDS, LENGTHS, valid), strict=True):
+        np.testing.assert_array_equal(one.classes, other.classes)
+        np.testing.assert_allclose(one.distances, other.distances)
+
+
+def test_backwards_all_that_a_window_shows_is_where_it_then_lies(config: Config, make_sample: MakeSample) -> None:
+    sample = make_sample(0, frames=160)
+    sample.streams.present[[20, 21, 22, 40]] = False
+    (me, mae), frames = sample.intervals[:2], 64
+    start = int(me[0]) - 5
+    assert mae[1] - start > frames  # the window cuts the MaE
+    pasted = Paste(0, 0, at=5 + int(me[1] - me[0]) + 5, flip=False, gain=1.0)
+    sampler = WindowSampler([sample], config.training)
+    forth, back = (
+        sampler.cut(Place(sample=0, start=start, frames=frames, pasted=(pasted,), reverse=reverse), GRIDS, LENGTHS)
+        for reverse in (False, True)
+    )
+    shown = np.array([me - start, [mae[0] - start, frames], [pasted.at, pasted.at + me[1] - me[0]]])
+    kinds = np.array([ME, MAE, ME])
+    present = sample.streams.present[start : start + frames]
+    same_targets(forth.targets, shown, kinds, present)
+    same_targets(back.targets, frames - shown[:, ::-1], kinds, present[::-1])
 
 
 def test_a_relief_changes_the_flow_smoothly_and_within_its_limits(sampler: WindowSampler, config: Config) -> None:
@@ -89,6 +113,9 @@ def test_a_relief_changes_the_flow_smoothly_and_within_its_limits(sampler: Windo
     moving = np.abs(plain) > 1e-3
     factors = changed[moving] / plain[moving]
     assert 0.69 < factors.min() < factors.max() < 1.31
+    field = relief_field(place.relief, 32)
+    steps = max(np.abs(np.diff(field, axis=axis)).max() for axis in (0, 1))
+    assert steps <= (max(place.relief) - min(place.relief)) * RELIEF_CELLS / 32 + 1e-6
 
 
 def test_neither_is_drawn_unless_it_is_wanted(sampler: WindowSampler) -> None:
@@ -214,6 +241,7 @@ def test_expressions_of_a_library_are_pasted_as_often_as_asked(
 def test_other_video_lies_over_a_window_with_its_expressions(sampler: WindowSampler) -> None:
     plain = [sampler.draw(0, k) for k in range(60)]
     sampler.config = sampler.config.model_copy(update={"overlay_share": 0.5})
+    sampler.samples[1].streams.present[30:34] = False
     overlaid = taught = 0
     for k in range(60):
         place = sampler.draw(0, k)
@@ -234,10 +262,31 @@ def test_other_video_lies_over_a_window_with_its_expressions(sampler: WindowSamp
             for there in other.intervals - over.start:
                 both = max(here[0], there[0]), min(here[1], there[1])
                 assert both[0] >= both[1] or both[1] <= 0 or both[0] >= shown
-        counts = [sum(int((target.classes > 0).sum()) for target in one.targets) for one in (window, alone)]
-        taught += counts[0] > counts[1]
+        both_kinds = np.append(sampler.samples[place.sample].kinds, other.kinds)
+        spans = np.vstack([sampler.samples[place.sample].intervals - place.start, other.intervals - over.start])
+        inside = (spans[:, 0] >= 0) & (spans[:, 1] <= shown)
+        if ((spans[:, 1] <= 0) | (spans[:, 0] >= shown) | inside).all():
+            rows = [sampler.samples[place.sample].streams.present[place.start :], other.streams.present[over.start :]]
+            valid = np.pad(rows[0][:shown] & rows[1][:shown], (0, 64 - shown))
+            same_targets(window.targets, spans[inside], both_kinds[inside], valid)
+            taught += bool(inside[len(sampler.samples[place.sample].kinds) :].any())
     assert 10 < overlaid < 50
     assert taught > 3
+
+
+def test_pastes_keep_clear_of_what_lies_over_a_window(sampler: WindowSampler) -> None:
+    sampler.config = sampler.config.model_copy(update={"overlay_share": 1.0, "pastes": 3.0})
+    met = 0
+    for place in (sampler.draw(0, k) for k in range(300)):
+        if place.overlay is None:
+            continue
+        over = sampler.samples[place.overlay.sample].intervals - place.overlay.start
+        for paste in place.pasted:
+            start, stop = sampler.samples[paste.sample].intervals[paste.expression]
+            end = paste.at + (stop - start) * paste.pace
+            assert ((over[:, 1] + MARGIN <= paste.at) | (over[:, 0] - MARGIN >= end)).all()
+            met += bool(len(over))
+    assert met > 20
 
 
 def test_a_library_of_another_size_is_refused(
@@ -259,6 +308,15 @@ def test_a_library_of_another_view_of_the_face_is_refused(
     name = changed.split(".")[1].split("=")[0]
     with pytest.raises(ConfigError, match=f"the library of flows was made with {name} = "):
         make_source(sampler.samples, config, network, other)
+
+
+def test_a_library_that_does_not_say_what_it_shows_is_refused(
+    sampler: WindowSampler, config: Config, make_library: MakeLibrary
+) -> None:
+    facts = {name: value for name, value in view_facts(config).items() if name != "head_motion"}
+    library = replace(make_library((ME,)), facts=facts | {"remove_nose_mean": "True"})
+    with pytest.raises(ConfigError, match="the library of flows was made with head_motion = unknown"):
+        make_source(sampler.samples, config, Network(config), library)
 
 
 def test_nothing_is_pasted_where_a_short_window_or_video_has_ended(

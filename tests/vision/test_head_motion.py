@@ -1,4 +1,4 @@
-"""The affine motion of a face: found whatever a part of it does, and nothing else is taken away."""
+"""The similarity by which a face moves: found whatever a part of it does, and nothing else is taken for it."""
 
 from __future__ import annotations
 
@@ -8,68 +8,68 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mespot.vision.head_motion import LEAST_CELLS, affine_flow, cell_places, fit_affine, subtract_affine
+from mespot.vision.head_motion import LEAST_SHARE, Complex, cell_places, fit_similarity, similarity_flow
 
 SIDE = 40
-COEFFICIENTS = st.floats(-0.5, 0.5)
-AFFINE = st.lists(COEFFICIENTS, min_size=6, max_size=6).map(lambda values: np.reshape(values, (2, 3)))
-
-Array = npt.NDArray[np.float64]
-
-
 X, Y = np.meshgrid(cell_places(SIDE), cell_places(SIDE))
 FACE = (X / 0.7) ** 2 + (Y / 0.9) ** 2 < 1
+PARTS = st.floats(-0.5, 0.5)
+FITS = st.lists(PARTS, min_size=4, max_size=4).map(lambda parts: np.array([complex(*parts[:2]), complex(*parts[2:])]))
 
 
-def head(affine: Array) -> npt.NDArray[np.float32]:
-    """Flow of an ellipse that moves by ``affine``; outside nothing moves."""
-    return np.where(FACE, affine_flow(affine, X, Y), 0).astype(np.float32)
+def head(fit: Complex) -> npt.NDArray[np.float32]:
+    """Flow of an ellipse that moves by a similarity; outside nothing moves."""
+    return np.where(FACE, similarity_flow(fit, X, Y), 0).astype(np.float32)
 
 
-def still(flow: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def left(flow: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Flow of the face without the head's."""
-    subtract_affine(flow, fit_affine(flow, FACE), FACE)
-    return flow
+    return np.where(FACE, flow - similarity_flow(fit_similarity(flow, FACE), X, Y), 0)
 
 
-@given(AFFINE)
-def test_a_head_that_moves_alone_leaves_nothing(affine: Array) -> None:
-    np.testing.assert_allclose(still(head(affine)), 0, atol=1e-5)
+@given(FITS)
+def test_a_head_that_moves_alone_is_found_and_leaves_nothing(fit: Complex) -> None:
+    np.testing.assert_allclose(fit_similarity(head(fit), FACE), fit, atol=1e-6)
+    np.testing.assert_allclose(left(head(fit)), 0, atol=1e-5)
 
 
-@given(AFFINE)
-def test_a_brow_that_moves_besides_is_what_is_left(affine: Array) -> None:
-    flow = head(affine)
-    brow = np.zeros_like(FACE)
-    brow[10:14, 12:28] = True
-    flow[1, brow] -= 0.4
-    still(flow)
-    np.testing.assert_allclose(flow[1, brow], -0.4, atol=0.04)
-    assert np.abs(flow[:, FACE & ~brow]).max() < 0.04
+def test_the_change_is_what_its_docstring_says() -> None:
+    nearer, tilted = (similarity_flow(np.array([0, change]), [1.0, 0.0], [0.0, 1.0]) for change in (0.3, 0.3j))
+    np.testing.assert_allclose(nearer, [[0.3, 0], [0, 0.3]])  # away from the middle
+    np.testing.assert_allclose(tilted, [[0, -0.3], [0.3, 0]])  # the right side down, the lower one to the left
+
+
+@given(FITS, st.integers(0, 2**32 - 1))
+def test_both_brows_that_rise_are_left_though_the_flow_is_noisy(fit: Complex, seed: int) -> None:
+    brows = FACE & (np.abs(Y + 0.45) < 0.2)
+    flow = head(fit)
+    flow[1, brows] -= 0.4
+    flow[:, FACE] += np.random.default_rng(seed).normal(0, 0.05, (2, FACE.sum())).astype(np.float32)
+    rest = left(flow)
+    assert 0.85 < -rest[1, brows].mean() / 0.4 < 1.05
+    assert np.abs(rest[:, FACE & ~brows].mean(axis=1)).max() < 0.04
 
 
 def test_least_squares_are_those_of_numpy() -> None:
     """An oracle: what is left is far below the least scale, so that no cell's weight differs from another's."""
     random = np.random.default_rng(3)
-    flow = head(random.normal(0, 0.3, (2, 3)))
+    flow = head(np.array([0.2 - 0.1j, 0.05 + 0.3j]))
     flow[:, FACE] += random.normal(0, 1e-6, (2, FACE.sum())).astype(np.float32)
-    matrix = np.stack([np.ones(FACE.sum()), X[FACE], Y[FACE]], axis=1)
-    expected = np.linalg.lstsq(matrix, flow[:, FACE].T.astype(np.float64), rcond=None)[0].T
-    np.testing.assert_allclose(fit_affine(flow, FACE), expected, atol=1e-6)
+    ones, zeros = np.ones(FACE.sum()), np.zeros(FACE.sum())
+    across = np.stack([ones, zeros, X[FACE], -Y[FACE]], axis=1)
+    down = np.stack([zeros, ones, Y[FACE], X[FACE]], axis=1)
+    moved = np.concatenate([flow[0, FACE], flow[1, FACE]]).astype(np.float64)
+    a, b, c, d = np.linalg.lstsq(np.concatenate([across, down]), moved, rcond=None)[0]
+    np.testing.assert_allclose(fit_similarity(flow, FACE), [a + 1j * b, c + 1j * d], atol=1e-7)
 
 
-def test_nothing_is_subtracted_where_nothing_is_shown() -> None:
-    flow = still(head(np.array([[0.3, 0.1, 0.0], [0.2, 0.0, -0.1]])))
-    assert not flow[:, ~FACE].any()
-
-
-@pytest.mark.parametrize(("rows", "cells"), [(slice(7, 8), LEAST_CELLS), (slice(7, 9), (LEAST_CELLS - 1) // 2)])
-def test_cells_in_one_line_or_too_few_are_left_as_they_are(rows: slice, cells: int) -> None:
-    few = np.zeros_like(FACE)
-    few[rows, :cells] = True
-    flow = np.random.default_rng(0).normal(1, 0.1, (2, SIDE, SIDE)).astype(np.float32)
-    assert not fit_affine(flow, few).any()
+@pytest.mark.parametrize("cells", [0, int(LEAST_SHARE * SIDE**2) - 1])
+def test_few_cells_of_a_face_say_nothing_of_the_rest(cells: int) -> None:
+    few = np.arange(SIDE**2).reshape(SIDE, SIDE) < cells
+    assert not fit_similarity(np.ones((2, SIDE, SIDE), np.float32), few).any()
+    one_more = np.arange(SIDE**2).reshape(SIDE, SIDE) < LEAST_SHARE * SIDE**2
+    assert fit_similarity(np.ones((2, SIDE, SIDE), np.float32), one_more)[0] == pytest.approx(1 + 1j)
 
 
 def test_a_still_face_stays_still() -> None:
-    assert not fit_affine(np.zeros((2, SIDE, SIDE), np.float32), FACE).any()
+    assert not fit_similarity(np.zeros((2, SIDE, SIDE), np.float32), FACE).any()

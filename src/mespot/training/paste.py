@@ -148,7 +148,7 @@ def changed(flow: Float32, paste: Paste) -> Float32:
     if paste.shift != (0, 0):
         flow = _moved(flow, *paste.shift)
     if paste.relief:
-        flow = flow * smooth(paste.relief, flow.shape[-1])
+        flow = flow * relief_field(paste.relief, flow.shape[-1])
     return np.asarray(flow * np.float32(paste.gain))
 
 
@@ -157,14 +157,17 @@ def mirrored(flow: Float32) -> Float32:
     return np.asarray(flow[..., ::-1] * np.array([-1.0, 1.0], np.float32)[:, None, None])
 
 
-def smooth(relief: Sequence[float], side: int) -> Float32:
+def relief_field(relief: Sequence[float], side: int) -> Float32:
     """Return `RELIEF_CELLS` x `RELIEF_CELLS` factors as (side, side) ones, smooth in between."""
     cells = np.array(relief, np.float32).reshape(RELIEF_CELLS, RELIEF_CELLS)
     return np.asarray(cv2.resize(cells, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def backwards(flow: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Return (T, 2, S, S) flow of the video that runs backwards: row t holds the way from the frame before to t."""
+def reversed_flow(flow: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Return (T, 2, S, S) flow of neighbouring frames as it is when the video runs backwards.
+
+    A row holds the way from the frame before to its own: reversed it is told of the frame before, and negated.
+    """
     return np.concatenate([np.zeros_like(flow[:1]), -flow[:0:-1]])
 
 

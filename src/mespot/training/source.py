@@ -121,8 +121,8 @@ def make_source(
 
 def _refuse_other_view(library: FlowLibrary, config: Config) -> None:
     for name, wanted in view_facts(config).items():
-        stated = library.facts.get(name, wanted)
-        if stated != wanted:
+        stated = library.facts.get(name, "unknown")
+        if library.facts and stated != wanted:
             raise ConfigError(
                 f"the library of flows was made with {name} = {stated}, and this training has {wanted}; make the "
                 "library with the configuration of this training."
@@ -130,12 +130,13 @@ def _refuse_other_view(library: FlowLibrary, config: Config) -> None:
 
 
 def check_pastes(config: Config, library: FlowLibrary | None) -> None:
-    """Refuse pastes and overlays that a network cannot learn from, and a library of which nothing would be pasted.
+    """Refuse changes of windows that a network cannot learn from, and a library of which nothing would be pasted.
 
     Raises
     ------
     ConfigError
-        ``training.pastes`` or ``overlay_share`` does not fit the streams, or the pastes not the library.
+        ``training.pastes`` or ``overlay_share`` does not fit the streams, the pastes not the library, or
+        ``training.reverse`` not the flow.
     """
     pastes, end_to_end = config.training.pastes, config.training.mode == "end_to_end"
     for name, share in (("pastes", pastes), ("overlay_share", config.training.overlay_share)):
@@ -143,6 +144,11 @@ def check_pastes(config: Config, library: FlowLibrary | None) -> None:
             raise ConfigError(
                 f"training.{name} adds flow that pictures would not show; set it to 0, or backbone.streams=flow."
             )
+    if config.training.reverse and end_to_end and config.flow.step != 1:
+        raise ConfigError(
+            f"training.reverse turns flow between neighbouring frames, and flow.step is {config.flow.step}; set one of "
+            "them to another value."
+        )
     if pastes == 0 and end_to_end and library is not None and not config.backbone.sees_rgb:
         raise ConfigError("training.pastes is 0: nothing of the library would be pasted; set it, for example to 3.")
 

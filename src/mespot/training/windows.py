@@ -27,10 +27,10 @@ from mespot.training.paste import (
     Paste,
     add_flow,
     add_overlay,
-    backwards,
     free_place,
     isolated,
-    smooth,
+    relief_field,
+    reversed_flow,
 )
 from mespot.vision.flow_library import FlowLibrary
 from mespot.vision.streams import Streams
@@ -318,11 +318,11 @@ class WindowSampler:
             ]
             shown, kinds = np.vstack([shown, found]), np.append(kinds, [kind for _, _, kind in spans])
         if place.relief:
-            flow *= smooth(place.relief, flow.shape[-1])
+            flow *= relief_field(place.relief, flow.shape[-1])
         pictures = None if streams.rgb is None else streams.rgb[rows]
         if place.reverse:
             pictures = None if pictures is None else pictures[::-1]
-            flow[:frames], valid[:frames] = backwards(flow[:frames]), valid[:frames][::-1].copy()
+            flow[:frames], valid[:frames] = reversed_flow(flow[:frames]), valid[:frames][::-1].copy()
             shown = frames - shown[:, ::-1]
         return Window(
             rgb=None if pictures is None else np.pad(pictures, padding, mode="edge"),

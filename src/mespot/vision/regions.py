@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mespot.config import HeadMotion
 from mespot.core.signals import Float32
 from mespot.core.video import FloatArray
-from mespot.vision.head_motion import affine_flow, cell_places, fit_affine, subtract_affine
+from mespot.vision.head_motion import cell_places, fit_similarity, similarity_flow
 from mespot.vision.resample import compiled
 
 # Outlines by landmark; a region is the convex hull of its points. Left and right are the person's own.
@@ -131,14 +131,15 @@ def face_flow(
         Side of the result, at most that of the crop; each px is the mean over its area.
     mask_face : bool
         Whether the flow outside the face counts as zero: the background is no expression.
-    head_motion : {"none", "nose", "affine"}
-        What is subtracted everywhere: nothing; the nose's mean, as the nose moves with the head and not with an
-        expression; or besides what `mespot.vision.head_motion.fit_affine` finds in the rest.
+    head_motion : {"none", "nose", "similarity"}
+        What is subtracted: nothing; the nose's mean, as the nose moves with the head and not with an expression; or
+        that and then what `mespot.vision.head_motion.fit_similarity` finds in what is left.
 
     Returns
     -------
     (2, side_px, side_px) float32, (R, 2) float32
-        Both times ``scale``; 0 for a region that is not in the crop.
+        Both times ``scale``; 0 for a region that is not in the crop, and with "similarity" and ``mask_face`` also for
+        cells at the rim of the face, of which the background is a part.
     """
     means = np.zeros((len(REGIONS), 2), np.float32)
     _means(flow, spans, means)
@@ -150,13 +151,25 @@ def face_flow(
     small = np.empty((2, side_px, side_px), np.float32)
     _average(flow, shown, head, np.float32(scale), small)
     means *= np.float32(scale)
-    if head_motion == "affine":
-        face = np.zeros((side_px, side_px), np.bool_)
-        _touched(spans[FACE], face)
-        affine = fit_affine(small, face)
-        subtract_affine(small, affine, face if mask_face else np.ones_like(face))
-        means[seen] -= affine_flow(affine, *_region_places(spans[:FACE], widths)).T[seen]
+    if head_motion == "similarity":
+        face = _inner_cells(spans[FACE], side_px)
+        fit = fit_similarity(small, face)
+        places = cell_places(side_px)
+        small -= similarity_flow(fit, places[None, :], places[:, None])
+        if mask_face:
+            small *= face
+        means[seen] -= similarity_flow(fit, *_region_places(spans[:FACE], widths)).T[seen]
     return small, means
+
+
+def _inner_cells(face: Spans, side_px: int) -> npt.NDArray[np.bool_]:
+    """Return the (side_px, side_px) cells that show the face and all of whose neighbours do."""
+    shares = np.empty((2, side_px, side_px), np.float32)
+    everywhere = np.ones((2, len(face), len(face)), np.float32)
+    _average(everywhere, face, np.zeros(2, np.float32), np.float32(1), shares)
+    shown = (shares[0] > 0).astype(np.uint8)
+    inner = cv2.erode(shown, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(inner, np.bool_)
 
 
 def _region_places(spans: Spans, widths: Spans) -> tuple[FloatArray, FloatArray]:
@@ -187,16 +200,6 @@ def _fill_spans(hull: Any, spans: Any) -> None:
             begin, end = max(0, int(np.ceil(lows[row]))), min(side, int(np.floor(highs[row])) + 1)
             if begin < end:
                 spans[row, 0], spans[row, 1] = begin, end
-
-
-@compiled
-def _touched(spans: Any, cells: Any) -> None:
-    """Set the ``cells`` of the network's input in which there is a pixel of the runs of ``spans``."""
-    factor = len(spans) / len(cells)
-    for row in range(len(spans)):
-        begin, end = spans[row]
-        if begin < end:
-            cells[int(row / factor), int(begin / factor) : int((end - 1) / factor) + 1] = True
 
 
 @compiled
