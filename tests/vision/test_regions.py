@@ -161,7 +161,7 @@ def test_cells_at_the_rim_of_the_face_show_nothing(points: Points) -> None:
     small, _ = face_flow(flow, spans, 1.0, 40, mask_face=True, head_motion="similarity")
     plain, _ = face_flow(flow, spans, 1.0, 40, mask_face=True, head_motion="none")
     shown, touched = small.any(axis=0), plain.any(axis=0)
-    grown = cv2.dilate(shown.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    grown = cv2.dilate(np.asarray(shown, np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     assert shown.sum() > 300
     assert (grown <= touched).all()
     assert 0 < (touched & ~shown).sum() < 0.3 * touched.sum()
