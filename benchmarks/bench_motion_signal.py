@@ -6,8 +6,8 @@ its own video that stand out less: 0.5 is chance. No network takes part, so what
 it learns of places, courses and speech does not either.
 
 Run it as ``python benchmarks/bench_motion_signal.py TABLE.csv [--variant "SECTION.KEY=VALUE ..."]`` on a table that
-``mespot simulate`` wrote; without ``--variant`` it compares what is taken for head motion at two weights of TV-L1's data
-term. The figures are kept as dated JSON in ``benchmarks/results``.
+``mespot simulate`` wrote; without ``--variant`` it compares what is taken for head motion at two weights of TV-L1's
+data term. The figures are kept as dated JSON in ``benchmarks/results``.
 """
 
 from __future__ import annotations
