@@ -56,6 +56,14 @@ def saved(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_loaded_network_stays_as_it_is_when_its_file_is_overwritten(saved: Path) -> None:
+    network = load_checkpoint(saved).network
+    before = {name: value.clone() for name, value in stored_state(network).items()}
+    with saved.open("r+b") as file:
+        file.write(b"\xff" * saved.stat().st_size)
+    assert all(torch.equal(value, before[name]) for name, value in stored_state(network).items())
+
+
 def _rewrite(
     path: Path,
     tensors: Mapping[str, Tensor | None] = MappingProxyType({}),

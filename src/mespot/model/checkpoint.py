@@ -222,7 +222,7 @@ def _float32(path: Path, name: str, tensor: Tensor) -> Tensor:
         raise CheckpointError(
             f"{path}: the tensor '{name}' holds {tensor.dtype} and no floats; give a mespot checkpoint."
         )
-    return tensor.to(torch.float32)
+    return tensor.to(torch.float32, copy=True)  # a view of the file would change with it, in the middle of a run
 
 
 def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
