@@ -98,8 +98,8 @@ def base_config(steps: int, assignments: Sequence[str]) -> Config:
 
 
 def streams_config(config: Config) -> Config:
-    """Return the configuration under which crops and flow are kept: with pictures, for all choices of streams."""
-    return config.override(["backbone.streams=both"])
+    """Return the configuration under which crops and flow are kept: with pictures wherever they are seen."""
+    return config.override(["backbone.streams=both"]) if config.backbone.sees_rgb else config
 
 
 class Results:
