@@ -1,9 +1,9 @@
 """SYNTHETIC: how far ME stand out in the network's input, for choices of the flow and of what is taken for head motion.
 
 In a video's flow, the way over four rows is compared with what is usual at the same place where nothing is annotated;
-the greatest ratio over the face says how much a stretch stands out. An ME's rank is the share of the quiet stretches of
-its own video that stand out less: 0.5 is chance. No network takes part, so what it cannot know does not count, and what
-it learns of places, courses and speech does not either.
+the greatest ratio over the face, over the next four rows, says how much a moment stands out. An ME's rank is the share
+of the quiet moments of its own video that stand out less: 0.5 is chance. No network takes part, so what it cannot know
+does not count, and what it learns of places, courses and speech does not either.
 
 Run it as ``python benchmarks/bench_motion_signal.py TABLE.csv [--variant "SECTION.KEY=VALUE ..."]`` on a table that
 ``mespot simulate`` wrote; without ``--variant`` it compares what is taken for head motion at two weights of TV-L1's
@@ -22,10 +22,11 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from harness import machine, save
 from mespot.config import Config
-from mespot.core.errors import MespotError
+from mespot.core.errors import AnnotationError, MespotError
 from mespot.core.signals import Float32
 from mespot.data.table import load_table
 from mespot.model.candidates import ME
@@ -68,15 +69,15 @@ def ranks(sample: Sample, sizes_px: Mapping[int, float]) -> Iterator[tuple[float
     """Yield size and rank of every ME of a video."""
     moved = ways(sample.streams.flow.astype(np.float32))
     still = quiet(sample, len(moved))
-    if not still.any():
+    if not still.any() or len(still) < ROWS:
         return
     usual = np.sqrt(np.square(moved[still]).mean(axis=0)) + LEAST_PX
-    peaks = (moved / usual).max(axis=(1, 2))
-    others = np.sort(peaks[still])
+    peaks = sliding_window_view((moved / usual).max(axis=(1, 2)), ROWS).max(axis=1)
+    others = np.sort(peaks[sliding_window_view(still, ROWS).all(axis=1)])
     for (start, _), kind, expression in zip(sample.intervals, sample.kinds, sample.expressions, strict=True):
         begin = max(0, int(start) - 1)
-        if kind == ME and begin < len(peaks):
-            above = np.searchsorted(others, peaks[begin : begin + ROWS].max())
+        if kind == ME and begin < len(peaks) and len(others):
+            above = np.searchsorted(others, peaks[begin])
             yield sizes_px[expression.interval.onset], float(above) / len(others)
 
 
@@ -95,8 +96,10 @@ def measure(table: Path, config: Config, cache: Path) -> dict[str, float]:
         flows.append(float(lengths[lengths > 0].mean()))
         found += ranks(sample, sizes.get(sample.name, {}))
     visible = np.array([rank for size, rank in found if size >= VISIBLE_PX])
+    if not len(visible):
+        raise AnnotationError(f"{table}: has no ME of at least {VISIBLE_PX} px; give a table of more minutes.")
     return {
-        "mean flow, px a step": float(np.mean(flows)),
+        "mean flow where there is any, px a step": float(np.mean(flows)),
         "ME": len(found),
         "mean rank": float(np.mean([rank for _, rank in found])),
         f"ME of at least {VISIBLE_PX} px": len(visible),
@@ -113,7 +116,7 @@ def compare(table: Path, base: Config, variants: Sequence[str], cache: Path) -> 
         results[variant] = measure(table, base.override(variant.split()), cache)
         print(f"SYNTHETIC {variant}")
         for name, value in results[variant].items():
-            print(f"  {name:28s} {value:.3f}" if isinstance(value, float) else f"  {name:28s} {value}", flush=True)
+            print(f"  {name:40s} {value:.3f}" if isinstance(value, float) else f"  {name:40s} {value}", flush=True)
     return results
 
 

@@ -34,6 +34,10 @@ def test_a_file_over_another_configuration_keeps_what_it_does_not_name(tmp_path:
     ("text", "fact"),
     [
         ("[spoting]\nthreshold_me = 0.3\n", "unknown key 'spoting'; did you mean 'spotting'?"),
+        (
+            "[flow]\nremove_nose_mean = true\n",
+            "unknown key 'flow.remove_nose_mean'; write flow.head_motion = \"nose\" for",
+        ),
         ("[spotting]\nthreshold_em = 0.3\n", "unknown key 'spotting.threshold_em'; did you mean 'threshold_me'?"),
         ("[spotting]\nthreshold_me = 3\n", "spotting.threshold_me = 3 is not valid"),
         ("[flow]\nlamda = 1\n", "did you mean 'lambda'?"),

@@ -18,6 +18,10 @@ HeadMotion = Literal["none", "nose", "similarity"]
 """What is subtracted from the flow as head motion."""
 
 
+RENAMED = {"flow.remove_nose_mean": 'write flow.head_motion = "nose" for true and "none" for false'}
+"""What to write for keys of earlier versions."""
+
+
 class Section(BaseModel):
     """A frozen part of the configuration; a key that it does not know is an error."""
 
@@ -342,5 +346,6 @@ def _sentence(error: ValidationError, source: str) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"{source}: unknown key '{name}'{_suggest(str(first['loc'][-1]), _known_keys(first['loc']))}."
+        advice = f"; {RENAMED[name]}" if name in RENAMED else _suggest(str(first["loc"][-1]), _known_keys(first["loc"]))
+        return f"{source}: unknown key '{name}'{advice}."
     return f"{source}: {name} = {first['input']!r} is not valid ({first['msg']}); correct the value."
