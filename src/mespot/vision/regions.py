@@ -163,7 +163,7 @@ def face_flow(
 
 
 def _inner_cells(face: Spans, side_px: int) -> npt.NDArray[np.bool_]:
-    """Return the (side_px, side_px) cells that show the face, as do all eight neighbours; none at the edge of the crop."""
+    """Return the (side_px, side_px) cells that show the face with all eight neighbours; none at the crop's edge."""
     shares = np.empty((2, side_px, side_px), np.float32)
     everywhere = np.ones((2, len(face), len(face)), np.float32)
     _average(everywhere, face, np.zeros(2, np.float32), np.float32(1), shares)
