@@ -111,7 +111,7 @@ def measure(table: Path, config: Config, cache: Path) -> dict[str, float]:
 
 def compare(table: Path, base: Config, variants: Sequence[str], cache: Path) -> dict[str, Any]:
     """Measure every variant, and print each when it is done."""
-    results: dict[str, Any] = {"synthetic": True, "table": table.parent.name}
+    results: dict[str, Any] = {"synthetic": True, "table": table.resolve().parent.name}
     for variant in variants:
         results[variant] = measure(table, base.override(variant.split()), cache)
         print(f"SYNTHETIC {variant}")
@@ -136,7 +136,7 @@ def main() -> None:
         results = compare(given.table, base, given.variant or VARIANTS, given.cache or given.table.parent / "cache")
     except (MespotError, OSError) as error:
         sys.exit(f"error: {error}")
-    print(f"saved {save('motion-signal', results, facts)}")
+    print(f"saved {save(f'motion-signal-{given.table.resolve().parent.name}', results, facts)}")
 
 
 if __name__ == "__main__":
