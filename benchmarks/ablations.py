@@ -97,11 +97,6 @@ def base_config(steps: int, assignments: Sequence[str]) -> Config:
     )
 
 
-def streams_config(config: Config) -> Config:
-    """Return the configuration under which crops and flow are kept: with pictures wherever they are seen."""
-    return config.override(["backbone.streams=both"]) if config.backbone.sees_rgb else config
-
-
 class Results:
     """The finished runs in a file, which belongs to one commit, one base and one pair of tables."""
 
@@ -128,17 +123,22 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Training and validation videos, and where their crops and flow are kept."""
+    """Training and validation videos, and where their crops and flow are kept: with pictures if a variant sees them."""
 
     train: Path
     validation: Path
     cache: Path
+    pictures: bool
+
+    def streams_config(self, config: Config) -> Config:
+        """Return the configuration under which crops and flow are kept, the same for all choices of streams."""
+        return config.override(["backbone.streams=both"]) if self.pictures else config
 
     def load(self, config: Config) -> tuple[list[Sample], list[Sample]]:
         """Return the videos of both tables."""
         sets = [load_table(path, unit="frames", videos_root=path.parent, first_frame=0) for path in self.paths]
         refuse_shared_subjects(*sets)
-        train_samples, validation = (list(samples(one, streams_config(config), self.cache, print)) for one in sets)
+        train_samples, validation = (list(samples(one, self.streams_config(config), self.cache, print)) for one in sets)
         return train_samples, validation
 
     @property
@@ -153,7 +153,7 @@ def run_missing(
     """Train what is not in the results; videos are loaded once for all variants that share their crops and flow."""
 
     def streams(variant: Variant) -> str:
-        return streams_config(base.override(variant.change)).streams_digest()
+        return tables.streams_config(base.override(variant.change)).streams_digest()
 
     for _, group in groupby(sorted(variants, key=streams), key=streams):
         videos: tuple[list[Sample], list[Sample]] | None = None
@@ -226,7 +226,8 @@ def compare(options: argparse.Namespace) -> None:
     variants = [variant for variant in VARIANTS if not options.only or variant.group in options.only]
     base, seeds = base_config(options.steps, options.set), list(dict.fromkeys(options.seeds))
     options.out.mkdir(parents=True, exist_ok=True)
-    tables = Tables(options.train, options.validation, options.cache or options.out / "cache")
+    pictures = any(base.override(variant.change).backbone.sees_rgb for variant in variants)
+    tables = Tables(options.train, options.validation, options.cache or options.out / "cache", pictures)
     texts = [path.read_text(encoding="utf-8") for path in tables.paths]
     settings = {"commit": commit(), "base": base.model_dump(mode="json", by_alias=True), "tables": texts}
     results = Results(options.out / RESULTS_FILE, settings)

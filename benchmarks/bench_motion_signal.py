@@ -68,15 +68,18 @@ def quiet(sample: Sample, stretches: int) -> npt.NDArray[np.bool_]:
 def ranks(sample: Sample, sizes_px: Mapping[int, float]) -> Iterator[tuple[float, float]]:
     """Yield size and rank of every ME of a video."""
     moved = ways(sample.streams.flow.astype(np.float32))
+    if len(moved) < ROWS:
+        return
     still = quiet(sample, len(moved))
-    if not still.any() or len(still) < ROWS:
+    calm = sliding_window_view(still, ROWS).all(axis=1)
+    if not calm.any():
         return
     usual = np.sqrt(np.square(moved[still]).mean(axis=0)) + LEAST_PX
     peaks = sliding_window_view((moved / usual).max(axis=(1, 2)), ROWS).max(axis=1)
-    others = np.sort(peaks[sliding_window_view(still, ROWS).all(axis=1)])
+    others = np.sort(peaks[calm])
     for (start, _), kind, expression in zip(sample.intervals, sample.kinds, sample.expressions, strict=True):
         begin = max(0, int(start) - 1)
-        if kind == ME and begin < len(peaks) and len(others):
+        if kind == ME and begin < len(peaks):
             above = np.searchsorted(others, peaks[begin])
             yield sizes_px[expression.interval.onset], float(above) / len(others)
 

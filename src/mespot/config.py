@@ -17,7 +17,6 @@ from mespot.core.errors import ConfigError
 HeadMotion = Literal["none", "nose", "similarity"]
 """What is subtracted from the flow as head motion."""
 
-
 RENAMED = {"flow.remove_nose_mean": 'write flow.head_motion = "nose" for true and "none" for false'}
 """What to write for keys of earlier versions."""
 

@@ -20,6 +20,7 @@ TOLERANCE = 1.0
 LEAST_SHARE = 1 / 16
 """Share of the cells that must show the face: what few cells tell does not hold for the rest."""
 _LEAST_SCALE = 1e-3
+"""Added to the median, in the unit of the flow: of a face that moves as one every cell then counts alike."""
 
 Complex = npt.NDArray[np.complex128]
 
