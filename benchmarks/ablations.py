@@ -34,7 +34,7 @@ from mespot.data.folds import refuse_shared_subjects
 from mespot.data.table import load_table
 from mespot.training.loop import train
 from mespot.training.run import samples, simulated
-from mespot.training.windows import Sample
+from mespot.training.sample import Sample
 
 SMALL = ("backbone.width=0.125", "backbone.input_px=56", "backbone.flow_clip_px=1", "network.channels=48",
          "network.hidden=48", "network.dropout=0.2", "training.batch=4", "training.learning_rate=1e-3",

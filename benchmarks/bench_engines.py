@@ -21,8 +21,8 @@ from mespot.model.engine import Engine, OpenVinoEngine, TorchEngine
 from mespot.pipeline import load_default_weights
 from mespot.simulate.corpus import simulate_corpus
 from mespot.training.run import samples
+from mespot.training.sample import Sample
 from mespot.training.validate import score_samples
-from mespot.training.windows import Sample
 
 MINUTES, SEED = 6.0, 3
 LARGEST_CHANGE = 0.005

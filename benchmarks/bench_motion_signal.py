@@ -31,7 +31,7 @@ from mespot.core.signals import Float32
 from mespot.data.table import load_table
 from mespot.model.candidates import ME
 from mespot.training.run import samples, simulated
-from mespot.training.windows import Sample
+from mespot.training.sample import Sample
 
 ROWS = 4
 """Sampled rows over which a way is taken: 0.13 s, the rise of an ME."""

@@ -25,7 +25,7 @@ from mespot.model.network import Network
 from mespot.training.logs import Step
 from mespot.training.loop import train
 from mespot.training.maps import MapStore
-from mespot.training.windows import Sample
+from mespot.training.sample import Sample
 from mespot.vision.regions import REGIONS
 from mespot.vision.streams import Streams
 

@@ -10,7 +10,7 @@ from mespot.config import Config
 from mespot.core.expression import Expression, Kind
 from mespot.core.interval import Interval
 from mespot.model.candidates import MAE, ME
-from mespot.training.windows import Sample
+from mespot.training.sample import Sample
 from mespot.vision.flow_library import FlowLibrary
 from mespot.vision.streams import Streams
 

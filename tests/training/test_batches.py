@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from mespot.config import BackboneConfig, Config
 from mespot.core.signals import Grid
 from mespot.training.batches import augment, collate
-from mespot.training.windows import Place, Sample, WindowSampler
+from mespot.training.sample import Sample
+from mespot.training.windows import Place, WindowSampler
 from mespot.vision.streams import network_input
 
 MakeSample = Callable[..., Sample]

@@ -19,9 +19,9 @@ from mespot.training.logs import Step
 from mespot.training.loop import learning_rate, train
 from mespot.training.maps import MapStore
 from mespot.training.precision import computes_bfloat16
+from mespot.training.sample import Sample
 from mespot.training.state import STATE_FILE
 from mespot.training.validate import score_samples
-from mespot.training.windows import Sample
 from mespot.vision.flow_library import FlowLibrary
 
 MakeSample = Callable[..., Sample]

@@ -11,8 +11,8 @@ from mespot.model.network import Network
 from mespot.pipeline import locate
 from mespot.training.frozen import MapBatch, MapWindows
 from mespot.training.maps import MappedSample, MapStore, backbone_digest
+from mespot.training.sample import Sample
 from mespot.training.validate import validate, video_candidates
-from mespot.training.windows import Sample
 from mespot.vision.streams import Streams
 
 MakeSample = Callable[..., Sample]

@@ -11,8 +11,8 @@ from mespot.evaluation.scores import Counts, Scores
 from mespot.model.candidates import CLASS_OF_KIND, Located
 from mespot.model.network import Network
 from mespot.training import validate as module
+from mespot.training.sample import Sample
 from mespot.training.validate import THRESHOLDS, Validation, score_samples, validate
-from mespot.training.windows import Sample
 
 MakeSample = Callable[..., Sample]
 

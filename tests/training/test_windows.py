@@ -13,9 +13,10 @@ from mespot.core.signals import Grid
 from mespot.model.candidates import MAE, ME
 from mespot.model.network import Network
 from mespot.model.targets import Target, assign
-from mespot.training.paste import LIBRARY, MARGIN, RELIEF_CELLS, Paste, relief_field
+from mespot.training.paste import LIBRARY, RELIEF_CELLS, Paste, relief_field
+from mespot.training.sample import Sample
 from mespot.training.source import make_source
-from mespot.training.windows import Place, Sample, WindowSampler
+from mespot.training.windows import Place, WindowSampler
 from mespot.vision.flow_library import FlowLibrary, view_facts
 
 BoolArray = npt.NDArray[np.bool_]
@@ -236,59 +237,6 @@ def test_expressions_of_a_library_are_pasted_as_often_as_asked(
     assert {paste.expression for paste in from_library} == {0, 1, 2}
     alone = WindowSampler(sampler.samples, settings.model_copy(update={"library_share": 1.0}), taught.library)
     assert all(paste.sample == LIBRARY for k in range(50) for paste in alone.draw(1, k).pasted)
-
-
-def test_other_video_lies_over_a_window_with_its_expressions(sampler: WindowSampler) -> None:
-    plain = [sampler.draw(0, k) for k in range(60)]
-    sampler.config = sampler.config.model_copy(update={"overlay_share": 0.5})
-    sampler.samples[1].streams.present[30:34] = False
-    overlaid = taught = more = 0
-    for k in range(60):
-        place = sampler.draw(0, k)
-        assert (place.sample, place.start, place.frames) == (plain[k].sample, plain[k].start, plain[k].frames)
-        if place.overlay is None:
-            continue
-        overlaid += 1
-        over = place.overlay
-        window, alone = (sampler.cut(one, GRIDS, LENGTHS) for one in (place, replace(place, overlay=None)))
-        other = sampler.samples[over.sample]
-        shown = min(place.frames, len(sampler.samples[place.sample].streams) - place.start)
-        added = other.streams.flow[over.start : over.start + shown].astype(np.float32) * np.float32(over.gain)
-        if over.flip:
-            added = added[..., ::-1] * np.array([-1.0, 1.0], np.float32)[:, None, None]
-        np.testing.assert_allclose(window.flow[:shown], alone.flow[:shown] + added, atol=1e-5)
-        assert not window.flow[shown:].any()
-        for here in sampler.samples[place.sample].intervals - place.start:
-            for there in other.intervals - over.start:
-                both = max(here[0], there[0]), min(here[1], there[1])
-                assert both[0] >= both[1] or both[1] <= 0 or both[0] >= shown
-        counts = [sum(int((target.classes > 0).sum()) for target in one.targets) for one in (window, alone)]
-        more += counts[0] > counts[1]
-        both_kinds = np.append(sampler.samples[place.sample].kinds, other.kinds)
-        spans = np.vstack([sampler.samples[place.sample].intervals - place.start, other.intervals - over.start])
-        inside = (spans[:, 0] >= 0) & (spans[:, 1] <= shown)
-        if ((spans[:, 1] <= 0) | (spans[:, 0] >= shown) | inside).all():
-            rows = [sampler.samples[place.sample].streams.present[place.start :], other.streams.present[over.start :]]
-            valid = np.pad(rows[0][:shown] & rows[1][:shown], (0, 64 - shown))
-            same_targets(window.targets, spans[inside], both_kinds[inside], valid)
-            taught += bool(inside[len(sampler.samples[place.sample].kinds) :].any())
-    assert 10 < overlaid < 50
-    assert min(taught, more) > 3
-
-
-def test_pastes_keep_clear_of_what_lies_over_a_window(sampler: WindowSampler) -> None:
-    sampler.config = sampler.config.model_copy(update={"overlay_share": 1.0, "pastes": 3.0})
-    met = 0
-    for place in (sampler.draw(0, k) for k in range(300)):
-        if place.overlay is None:
-            continue
-        over = sampler.samples[place.overlay.sample].intervals - place.overlay.start
-        for paste in place.pasted:
-            start, stop = sampler.samples[paste.sample].intervals[paste.expression]
-            end = paste.at + (stop - start) * paste.pace
-            assert ((over[:, 1] + MARGIN <= paste.at) | (over[:, 0] - MARGIN >= end)).all()
-            met += bool(len(over))
-    assert met > 20
 
 
 def test_a_library_of_another_size_is_refused(

@@ -15,7 +15,7 @@ from mespot.data.recordings import Recording, Recordings
 from mespot.model.network import Network
 from mespot.pipeline import OnProgress, Progress, extract_streams
 from mespot.training.maps import MapStore
-from mespot.training.windows import Sample
+from mespot.training.sample import Sample
 from mespot.vision.cache import cache_path
 from mespot.vision.decode import VideoReader
 from mespot.vision.streams import Streams

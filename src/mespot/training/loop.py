@@ -21,10 +21,10 @@ from mespot.training.interrupt import interruptible
 from mespot.training.logs import RunLog, Step
 from mespot.training.moving import MovingMean
 from mespot.training.precision import computes_bfloat16
+from mespot.training.sample import Sample
 from mespot.training.source import Targets, check_pastes, cut_ahead, make_source
 from mespot.training.state import STATE_FILE, RunState, config_digest, data_digest, load_state, save_state
 from mespot.training.validate import validate
-from mespot.training.windows import Sample
 from mespot.vision.flow_library import FlowLibrary
 
 LEAST_RATE = 0.01

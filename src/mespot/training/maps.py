@@ -28,7 +28,7 @@ from mespot.model.checkpoint import stored_state
 from mespot.model.engine import pooled
 from mespot.model.i3d import Past
 from mespot.model.network import Network
-from mespot.training.windows import Sample
+from mespot.training.sample import Sample
 from mespot.vision.features import encode_features
 from mespot.vision.streams import Streams
 

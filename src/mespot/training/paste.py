@@ -1,4 +1,4 @@
-"""Add other flow to a video's: an expression (`Paste`) or a whole stretch of video (`Overlay`).
+"""Add expressions to the flow of a video.
 
 Flow is additive as long as movements are small, and steady crops put all faces at the same place. Expressions of other
 videos, or of a library (`mespot.vision.flow_library`), then meet many heads, blinks and stretches of speech. Only for
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mespot.core.signals import Float32
+from mespot.model.candidates import MAE, ME
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -26,23 +27,25 @@ TRIES = 6
 LIBRARY = -1
 """Stands for the library in the place of a video."""
 RELIEF_CELLS = 3
-"""Cells across and down of the factors that make an expression stronger here and weaker there."""
+"""Cells across and down of the factors that make a motion stronger here and weaker there."""
+RELIEF = (0.5, 1.1)
+"""Factors of a relief."""
+SHIFT_PX = 2
+"""Px of the network's input that other flow is moved by at most."""
+PASTED_ROWS = {MAE: (17, 120), ME: (4, 15)}
+"""Sampled rows that an expression may last at another pace, by kind: 0.5 s parts them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Paste:
-    """An expression that is added to a window.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """How flow of other video is changed before it is added to a window.
 
     Parameters
     ----------
-    sample, expression : int
-        Which video, and which of its expressions.
-    at : int
-        Row of the window where the expression begins.
     flip : bool
         Whether it is mirrored.
     gain : float
-        Factor on its flow.
+        Factor on the flow.
     pace : float
         Factor on its duration.
     shift : tuple of int
@@ -52,9 +55,6 @@ class Paste:
         than the motion where skin has no texture. None are factors of 1.
     """
 
-    sample: int
-    expression: int
-    at: int
     flip: bool
     gain: float
     pace: float = 1.0
@@ -63,23 +63,30 @@ class Paste:
 
 
 @dataclass(frozen=True, slots=True)
-class Overlay:
-    """A stretch of video that is added to a window, as long as what the window shows: two motions on one face.
+class Paste(Change):
+    """An expression that is added to a window.
 
     Parameters
     ----------
-    sample, start : int
-        Which video, and its first sampled row.
-    flip : bool
-        Whether it is mirrored.
-    gain : float
-        Factor on its flow.
+    sample, expression : int
+        Which video, and which of its expressions.
+    at : int
+        Row of the window where the expression begins.
     """
 
     sample: int
-    start: int
-    flip: bool
-    gain: float
+    expression: int
+    at: int
+
+
+def drawn_shift(rng: np.random.Generator) -> tuple[int, int]:
+    """Draw a shift of a `Change`."""
+    return int(rng.integers(-SHIFT_PX, SHIFT_PX + 1)), int(rng.integers(-SHIFT_PX, SHIFT_PX + 1))
+
+
+def drawn_relief(rng: np.random.Generator, low: float = RELIEF[0], high: float = RELIEF[1]) -> tuple[float, ...]:
+    """Draw a relief of a `Change`."""
+    return tuple(rng.uniform(low, high, RELIEF_CELLS**2).tolist())
 
 
 def isolated(intervals: FloatArray) -> npt.NDArray[np.bool_]:
@@ -120,6 +127,8 @@ def add_flow(
     first = int(np.floor(interval[0]))
     begin, end = max(0, first - MARGIN), min(len(flow), int(np.ceil(interval[1])) + MARGIN)
     part = changed(flow[begin:end].astype(np.float32), paste)
+    if paste.pace != 1:
+        part = paced(part, np.linspace(0.0, len(part), max(2, round(len(part) * paste.pace)) + 1))
     pace = len(part) / (end - begin)
     start = paste.at - round((first - begin) * pace)
     rows = slice(max(0, start), min(len(window), start + len(part)))
@@ -127,29 +136,26 @@ def add_flow(
     return start + (interval[0] - begin) * pace, start + (interval[1] - begin) * pace
 
 
-def add_overlay(window: Float32, flow: npt.NDArray[np.floating], overlay: Overlay) -> None:
-    """Add a stretch of another video's (F, 2, S, S) flow to a (T, 2, S, S) window in place."""
-    part = flow[overlay.start : overlay.start + len(window)].astype(np.float32)
-    window += (mirrored(part) if overlay.flip else part) * np.float32(overlay.gain)
-
-
-def changed(flow: Float32, paste: Paste) -> Float32:
-    """Return the (T, 2, S, S) flow of an expression as a paste wants it: pace, side, place and strength."""
-    rows = len(flow) if paste.pace == 1 else max(2, round(len(flow) * paste.pace))
-    if rows != len(flow):
-        # The way stays the same, so what takes longer is slower: the sum of the flow is kept.
-        way = np.concatenate([np.zeros_like(flow[:1]), np.cumsum(flow, axis=0)])
-        at = np.linspace(0.0, len(flow), rows + 1)
-        low = np.minimum(at.astype(np.int64), len(flow) - 1)
-        share = (at - low).astype(np.float32)[:, None, None, None]
-        flow = np.diff(way[low] + share * (way[low + 1] - way[low]), axis=0)
-    if paste.flip:
+def changed(flow: Float32, change: Change) -> Float32:
+    """Return (T, 2, S, S) flow as a change wants it: side, place and strength; its pace is for `paced`."""
+    if change.flip:
         flow = mirrored(flow)
-    if paste.shift != (0, 0):
-        flow = _moved(flow, *paste.shift)
-    if paste.relief:
-        flow = flow * relief_field(paste.relief, flow.shape[-1])
-    return np.asarray(flow * np.float32(paste.gain))
+    if change.shift != (0, 0):
+        flow = _moved(flow, *change.shift)
+    if change.relief:
+        flow = flow * relief_field(change.relief, flow.shape[-1])
+    return np.asarray(flow * np.float32(change.gain))
+
+
+def paced(flow: Float32, edges: FloatArray) -> Float32:
+    """Return (T, 2, S, S) flow at another pace: between ``edges``, (R + 1,) rows in [0, T], it has R rows.
+
+    The way stays the same, so what takes longer is slower: the sum of the flow is kept.
+    """
+    way = np.concatenate([np.zeros_like(flow[:1]), np.cumsum(flow, axis=0)])
+    low = np.minimum(edges.astype(np.int64), len(flow) - 1)
+    share = (edges - low).astype(np.float32)[:, None, None, None]
+    return np.asarray(np.diff(way[low] + share * (way[low + 1] - way[low]), axis=0))
 
 
 def mirrored(flow: Float32) -> Float32:

@@ -23,9 +23,9 @@ from mespot.training.initial import starting_network
 from mespot.training.logs import Step
 from mespot.training.loop import train, training_device
 from mespot.training.maps import MapStore
+from mespot.training.sample import Sample
 from mespot.training.source import check_pastes
 from mespot.training.validate import score_samples
-from mespot.training.windows import Sample
 from mespot.vision.cache import cache_path
 from mespot.vision.decode import VideoReader
 from mespot.vision.flow_library import FlowLibrary

@@ -17,7 +17,8 @@ from mespot.model.network import Network, Outputs
 from mespot.training.batches import Batch, collate
 from mespot.training.frozen import MapWindows
 from mespot.training.maps import MappedSample
-from mespot.training.windows import Sample, Window, WindowSampler
+from mespot.training.sample import Sample
+from mespot.training.windows import Window, WindowSampler
 from mespot.vision.flow_library import FlowLibrary, view_facts
 
 BATCHES_AHEAD = 3

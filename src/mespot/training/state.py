@@ -17,7 +17,7 @@ from mespot.config import Config
 from mespot.core.atomic import whole_file
 from mespot.core.errors import CheckpointError
 from mespot.training.maps import MappedSample
-from mespot.training.windows import Sample
+from mespot.training.sample import Sample
 from mespot.vision.flow_library import FlowLibrary
 
 STATE_FILE = "resume.safetensors"

@@ -22,7 +22,7 @@ from mespot.model.engine import Engine, TorchEngine
 from mespot.model.network import Network
 from mespot.pipeline import locate
 from mespot.training.maps import MappedSample
-from mespot.training.windows import Sample
+from mespot.training.sample import Sample
 from mespot.vision.features import encode_features
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))

@@ -6,85 +6,41 @@ Window ``k`` of epoch ``e`` is a pure function of (seed, e, k): training resumes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from mespot.config import TrainingConfig
 from mespot.core.errors import ConfigError
-from mespot.core.expression import Expression
 from mespot.core.signals import Grid
-from mespot.core.timeline import rows_of
-from mespot.model.candidates import CLASS_OF_KIND, MAE, ME
+from mespot.model.candidates import MAE, ME
 from mespot.model.targets import Target, assign
+from mespot.training.overlay import Overlay, draw_overlay
 from mespot.training.paste import (
     LIBRARY,
-    MARGIN,
-    RELIEF_CELLS,
-    TRIES,
-    Overlay,
+    PASTED_ROWS,
     Paste,
     add_flow,
-    add_overlay,
+    drawn_relief,
+    drawn_shift,
     free_place,
     isolated,
     relief_field,
     reversed_flow,
 )
+from mespot.training.sample import Sample, shown
 from mespot.vision.flow_library import FlowLibrary
-from mespot.vision.streams import Streams
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-LEAST_VISIBLE = {MAE: 0.4, ME: 0.75}
-"""An expression of which a window shows less than this share is no target; its rows are ignored."""
 SHORTEST_VIDEO = 48
 """Sampled rows of the shortest video that is imitated."""
-LEAST_MAE_ROWS = 16
-"""Sampled rows (0.53 s at 30 a second) of which a MaE that goes on beyond the window must show as many."""
 EXPRESSION_SHARE = 0.5
 """Share of the windows that are drawn around an expression; the others begin anywhere."""
 PACES = (0.75, 1.35)
 """Factors on the duration of a pasted expression."""
-PASTED_ROWS = {MAE: (17, 120), ME: (4, 15)}
-"""Sampled rows that a pasted expression may last, by kind: 0.5 s parts them."""
-SHIFT_PX = 2
-"""Px of the network's input that a pasted expression is moved by at most."""
-RELIEF = (0.5, 1.1)
-"""Factors on a pasted expression over the face."""
-OVERLAY_GAINS = (0.4, 1.1)
-"""Factors on the flow of another stretch of video that is added to a window."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A video to learn from.
-
-    Parameters
-    ----------
-    name : str
-        For messages.
-    streams : Streams
-        The network's input; may be memory-mapped.
-    expressions : tuple of Expression
-        In source frames.
-    """
-
-    name: str
-    streams: Streams
-    expressions: tuple[Expression, ...]
-    intervals: FloatArray = field(init=False)
-    """(M, 2) sampled rows, half-open."""
-    kinds: IntArray = field(init=False)
-    """(M,) 1 MaE, 2 ME."""
-
-    def __post_init__(self) -> None:
-        rows = [rows_of(self.streams.frames, expression.interval) for expression in self.expressions]
-        kinds = [CLASS_OF_KIND[expression.kind] for expression in self.expressions]
-        object.__setattr__(self, "intervals", np.array(rows, np.float64).reshape(-1, 2))
-        object.__setattr__(self, "kinds", np.array(kinds, np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +164,9 @@ class WindowSampler:
         cut = (rng.uniform(0.0, config.crop_jitter), rng.uniform(), rng.uniform())
         taken, seen = self.samples[sample].intervals - start, min(frames, rows)
         overlaid = config.overlay_share > 0 and rng.random() < config.overlay_share
-        overlay = self._overlay(rng, taken, seen) if overlaid else None
+        overlay = draw_overlay(rng, self.samples, self._shares, taken, seen) if overlaid else None
         if overlay is not None:
-            taken = np.vstack([taken, self.samples[overlay.sample].intervals - overlay.start])
+            taken = np.vstack([taken, overlay.intervals(self.samples[overlay.sample])])
         return Place(
             sample=int(sample),
             start=start,
@@ -226,22 +182,7 @@ class WindowSampler:
 
     def _relief(self, rng: np.random.Generator) -> tuple[float, ...]:
         reach = self.config.flow_relief
-        return tuple(rng.uniform(1.0 - reach, 1.0 + reach, RELIEF_CELLS**2).tolist()) if reach else ()
-
-    def _overlay(self, rng: np.random.Generator, taken: FloatArray, frames: int) -> Overlay | None:
-        """Draw a stretch of ``frames`` rows none of whose expressions meets a ``taken`` interval of the window."""
-        shown = taken[(taken[:, 0] < frames) & (taken[:, 1] > 0)]
-        for _ in range(TRIES):
-            sample = int(rng.choice(len(self.samples), p=self._shares))
-            latest = len(self.samples[sample].streams) - frames
-            if latest < 0:
-                continue
-            start = int(rng.integers(latest + 1))
-            added = self.samples[sample].intervals - start
-            apart = (added[:, :1] - MARGIN >= shown[:, 1]) | (added[:, 1:] + MARGIN <= shown[:, 0])
-            if apart.all():
-                return Overlay(sample, start, bool(rng.random() < 0.5), float(rng.uniform(*OVERLAY_GAINS)))
-        return None
+        return drawn_relief(rng, 1.0 - reach, 1.0 + reach) if reach else ()
 
     def _pastes(self, rng: np.random.Generator, taken: FloatArray, frames: int) -> tuple[Paste, ...]:
         """Draw expressions to add where the window's ``frames`` rows of a video have none."""
@@ -262,19 +203,16 @@ class WindowSampler:
         gain = float(rng.uniform(1.0 - self.config.flow_gain, 1.0 + self.config.flow_gain))
         if self._library and (not self._loose or rng.random() < self.config.library_share):
             pool = self._library[rng.integers(len(self._library))]
-            paste = Paste(LIBRARY, int(pool[rng.integers(len(pool))]), 0, bool(rng.random() < 0.5), gain)
+            sample, expression = LIBRARY, int(pool[rng.integers(len(pool))])
         else:
             chosen = self._loose[rng.integers(len(self._loose))]
-            paste = Paste(*chosen[rng.integers(len(chosen))], 0, bool(rng.random() < 0.5), gain)
+            sample, expression = chosen[rng.integers(len(chosen))]
+        paste = Paste(sample, expression, 0, flip=bool(rng.random() < 0.5), gain=gain)
         start, stop, kind = self._span(paste)
         shortest, longest = PASTED_ROWS[kind]
         pace = float(np.exp(rng.uniform(*np.log(PACES))))
-        return replace(
-            paste,
-            pace=float(np.clip(pace, shortest / (stop - start), max(longest, stop - start) / (stop - start))),
-            shift=(int(rng.integers(-SHIFT_PX, SHIFT_PX + 1)), int(rng.integers(-SHIFT_PX, SHIFT_PX + 1))),
-            relief=tuple(float(factor) for factor in rng.uniform(*RELIEF, RELIEF_CELLS**2)),
-        )
+        pace = float(np.clip(pace, shortest / (stop - start), max(longest, stop - start) / (stop - start)))
+        return replace(paste, pace=pace, shift=drawn_shift(rng), relief=drawn_relief(rng))
 
     def _span(self, paste: Paste) -> tuple[float, float, int]:
         """Return the rows of a pasted expression in `_flow`, half-open, and its kind."""
@@ -301,50 +239,32 @@ class WindowSampler:
         padding = ((0, missing), (0, 0), (0, 0), (0, 0))
         valid = np.pad(streams.present[rows], (0, missing))
         flow = np.pad(streams.flow[rows], padding)
-        shown, kinds = _targets(sample, place.start, frames, valid)
+        told, kinds = shown(sample.intervals - place.start, sample.kinds, frames, valid)
         if place.overlay is not None or place.pasted or place.relief:
             flow = flow.astype(np.float32)
         if place.overlay is not None:
-            other, begin = self.samples[place.overlay.sample], place.overlay.start
-            add_overlay(flow[:frames], other.streams.flow, place.overlay)
-            valid[:frames] &= other.streams.present[begin : begin + frames]
-            more, more_kinds = _targets(other, begin, frames, valid)
-            shown, kinds = np.vstack([shown, more]), np.append(kinds, more_kinds)
+            other = self.samples[place.overlay.sample]
+            flow[:frames] += place.overlay.flow(other, frames)
+            valid[:frames] &= place.overlay.present(other, frames)
+            more, more_kinds = shown(place.overlay.intervals(other), other.kinds, frames, valid)
+            told, kinds = np.vstack([told, more]), np.append(kinds, more_kinds)
         if place.pasted:
             spans = [self._span(paste) for paste in place.pasted]
             found = [
                 add_flow(flow[:frames], self._flow(paste), span[:2], paste)
                 for paste, span in zip(place.pasted, spans, strict=True)
             ]
-            shown, kinds = np.vstack([shown, found]), np.append(kinds, [kind for _, _, kind in spans])
+            told, kinds = np.vstack([told, found]), np.append(kinds, [kind for _, _, kind in spans])
         if place.relief:
             flow *= relief_field(place.relief, flow.shape[-1])
         pictures = None if streams.rgb is None else streams.rgb[rows]
         if place.reverse:
             pictures = None if pictures is None else pictures[::-1]
             flow[:frames], valid[:frames] = reversed_flow(flow[:frames]), valid[:frames][::-1].copy()
-            shown = frames - shown[:, ::-1]
+            told = frames - told[:, ::-1]
         return Window(
             rgb=None if pictures is None else np.pad(pictures, padding, mode="edge"),
             flow=flow,
-            targets=assign(shown, kinds, grids, lengths, valid),
+            targets=assign(told, kinds, grids, lengths, valid),
             place=place,
         )
-
-
-def _targets(sample: Sample, start: int, frames: int, valid: npt.NDArray[np.bool_]) -> tuple[FloatArray, IntArray]:
-    """Return the (M, 2) intervals, in rows of the window, and (M,) kinds of what ``frames`` rows from ``start`` show.
-
-    Of what they barely show nothing is learnt: its rows are cleared in ``valid``, (T,) for the window, in place.
-    """
-    intervals = sample.intervals - start
-    within = np.minimum(intervals[:, 1], frames) - np.maximum(intervals[:, 0], 0)
-    lasting = intervals[:, 1] - intervals[:, 0]
-    # A MaE that the window cuts to the length of an ME would be taught under the wrong name.
-    least = np.where(sample.kinds == MAE, LEAST_MAE_ROWS, 0.0)
-    shares = np.array([LEAST_VISIBLE[int(kind)] for kind in sample.kinds])
-    visible = (within > 0) & (within >= shares * lasting) & (within >= np.minimum(least, lasting))
-    for begin, stop in intervals[~visible & (within > 0)]:
-        valid[max(0, int(begin)) : int(np.ceil(stop))] = False
-    # Where the window ends, an expression that goes on ends too: nothing after that frame can be seen.
-    return intervals[visible].clip(0, frames), sample.kinds[visible]
