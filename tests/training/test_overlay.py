@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from mespot.config import Config
+from mespot.core.expression import Expression, Kind
+from mespot.core.interval import Interval
 from mespot.core.signals import Grid
-from mespot.model.candidates import MAE, ME
-from mespot.model.targets import assign
+from mespot.model.candidates import ME
+from mespot.model.targets import IGNORE, assign
 from mespot.training.overlay import Overlay, draw_overlay
 from mespot.training.paste import MARGIN, relief_field
 from mespot.training.sample import Sample
@@ -53,7 +55,7 @@ def test_a_window_is_where_it_was_and_the_other_flow_is_added_to_it(sampler: Win
         window, alone = (sampler.cut(replace(place, overlay=one), GRIDS, LENGTHS) for one in (over, None))
         rows = shown_rows(sampler, place)
         more = added(sampler.samples[over.sample], over, rows)
-        np.testing.assert_allclose(window.flow[:rows], alone.flow[:rows] + more, atol=2e-4)
+        np.testing.assert_allclose(window.flow[:rows], alone.flow[:rows] + more, atol=2e-5)
         assert not window.flow[rows:].any()
     assert 10 < overlaid < 50
 
@@ -73,6 +75,10 @@ def test_its_place_and_strength_vary_as_those_of_a_paste_do(sampler: WindowSampl
     other = sampler.samples[over.sample]
     even = replace(over, relief=()).flow(other, 30)
     np.testing.assert_allclose(over.flow(other, 30), even * relief_field(over.relief, 32), atol=1e-5)
+    moved = replace(over, relief=(), shift=(1, -2)).flow(other, 30)
+    np.testing.assert_array_equal(moved[:, :, :-2, 1:], even[:, :, 2:, :-1])
+    assert not moved[:, :, -2:].any()
+    assert not moved[..., 0].any()
 
 
 def test_what_it_shows_is_taught_at_its_pace(sampler: WindowSampler) -> None:
@@ -89,7 +95,7 @@ def test_what_it_shows_is_taught_at_its_pace(sampler: WindowSampler) -> None:
         outside = (spans[:, 1] <= 0) | (spans[:, 0] >= rows)
         inside = (spans[:, 0] >= 0) & (spans[:, 1] <= rows)
         if not (outside | inside).all():
-            continue  # what a window cuts is tested elsewhere
+            continue  # what a window cuts is tested below
         seen = [there.streams.present[over.start + int(row / over.pace)] for row in range(rows)]
         valid = np.pad(here.streams.present[place.start :][:rows] & seen, (0, 64 - rows))
         window = sampler.cut(place, GRIDS, LENGTHS)
@@ -104,18 +110,40 @@ def test_what_it_shows_is_taught_at_its_pace(sampler: WindowSampler) -> None:
     assert missing > 15
 
 
-def test_no_pace_makes_an_expression_one_of_the_other_kind(make_sample: MakeSample) -> None:
-    samples, rng = [make_sample(seed) for seed in range(3)], np.random.default_rng(0)
-    drawn = [draw_overlay(rng, samples, np.full(3, 1 / 3), np.zeros((0, 2)), 120) for _ in range(300)]
-    lasting: dict[int, list[float]] = {MAE: [], ME: []}
-    for over in drawn:
-        assert over is not None
-        intervals = over.intervals(samples[over.sample])
-        shown = (intervals[:, 0] < 120) & (intervals[:, 1] > 0)
-        for (start, stop), kind in zip(intervals[shown], samples[over.sample].kinds[shown], strict=True):
-            lasting[int(kind)].append(stop - start)
-    assert 13 < max(lasting[ME]) <= 15
-    assert 17 <= min(lasting[MAE]) < 21
+def lasting(make_sample: MakeSample, kind: Kind, rows: int) -> Sample:
+    """Return a video with one expression of so many rows in its middle."""
+    return replace(make_sample(0, frames=150), expressions=(Expression(Interval(70, 70 + rows), kind),))
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "slowest", "fastest"),
+    [(Kind.ME, 15, 1.0, 0.8), (Kind.ME, 13, 15 / 13, 0.8), (Kind.MAE, 17, 1.25, 1.0), (Kind.MAE, 19, 1.25, 17 / 19)],
+)
+def test_no_pace_makes_an_expression_one_of_the_other_kind(
+    make_sample: MakeSample, kind: Kind, rows: int, slowest: float, fastest: float
+) -> None:
+    samples, rng = [lasting(make_sample, kind, rows)], np.random.default_rng(0)
+    drawn = [draw_overlay(rng, samples, np.ones(1), np.zeros((0, 2)), 112) for _ in range(300)]
+    paces = [over.pace for over in drawn if over is not None]
+    assert fastest <= min(paces) < fastest + 0.02
+    assert slowest - 0.02 < max(paces) <= slowest
+
+
+@pytest.mark.parametrize(("shown", "taught"), [(0.9, True), (0.6, False)])
+def test_of_an_expression_that_the_window_cuts_nothing_is_taught_unless_most_of_it_shows(
+    make_sample: MakeSample, config: Config, shown: float, taught: bool
+) -> None:
+    rest = replace(make_sample(1), expressions=())
+    sampler = WindowSampler([rest, lasting(make_sample, Kind.ME, 12)], config.training)
+    over = Overlay(1, 70 + round(12 * (1 - shown)), flip=False, gain=1.0, pace=1.2)
+    window = sampler.cut(Place(sample=0, start=0, frames=60, overlay=over), GRIDS, LENGTHS)
+    classes = window.targets[0].classes
+    ends = shown * 12 * 1.2
+    centres = 1.5 + 4 * np.arange(len(classes))
+    assert (ME in classes) == taught
+    if not taught:
+        assert (classes[centres < ends - 0.5] == IGNORE).all()
+    assert (classes[(centres > ends + 4) & (centres < 60)] == 0).all()
 
 
 def test_expressions_of_two_videos_never_meet(sampler: WindowSampler) -> None:

@@ -48,14 +48,14 @@ class Overlay(Change):
         return (other.intervals - self.start) * self.pace
 
     def present(self, other: Sample, frames: int) -> npt.NDArray[np.bool_]:
-        """Return (frames,) whether the other video shows a face."""
+        """Return (frames,) whether the other video shows a face where each row begins."""
         return other.streams.present[self.start + (np.arange(frames) / self.pace).astype(np.int64)]
 
     def flow(self, other: Sample, frames: int) -> Float32:
         """Return the (frames, 2, S, S) flow that is added."""
         rows = self.rows(frames)
         part = other.streams.flow[self.start : self.start + rows].astype(np.float32)
-        return changed(paced(part, np.minimum(np.arange(frames + 1) / self.pace, rows)), self)
+        return changed(paced(part, np.arange(frames + 1) / self.pace), self)
 
 
 def draw_overlay(
@@ -83,31 +83,36 @@ def draw_overlay(
     """
     held = taken[(taken[:, 0] < frames) & (taken[:, 1] > 0)]
     for _ in range(TRIES):
-        overlay = Overlay(
-            sample=int(rng.choice(len(samples), p=shares)),
-            start=0,
-            flip=bool(rng.random() < 0.5),
-            gain=float(rng.uniform(*GAINS)),
-            pace=float(np.exp(rng.uniform(*np.log(PACES)))),
-            shift=drawn_shift(rng),
-            relief=drawn_relief(rng),
-        )
+        overlay = _drawn(rng, int(rng.choice(len(samples), p=shares)))
         other = samples[overlay.sample]
         latest = len(other.streams) - overlay.rows(frames)
         if latest < 0:
             continue
         overlay = replace(overlay, start=int(rng.integers(latest + 1)))
         added = overlay.intervals(other)
-        shown = (added[:, 0] < frames) & (added[:, 1] > 0)
+        within = (added[:, 0] < frames) & (added[:, 1] > 0)
         apart = (added[:, :1] - MARGIN >= held[:, 1]) | (added[:, 1:] + MARGIN <= held[:, 0])
-        if apart.all() and _keep_kind(added[shown], other.kinds[shown], overlay.pace):
+        if apart.all() and _keep_kind(added[within], other.kinds[within], overlay.pace):
             return overlay
     return None
 
 
+def _drawn(rng: np.random.Generator, sample: int) -> Overlay:
+    """Draw how a video is changed; where it begins is not said yet."""
+    return Overlay(
+        sample=sample,
+        start=0,
+        flip=bool(rng.random() < 0.5),
+        gain=float(rng.uniform(*GAINS)),
+        pace=float(np.exp(rng.uniform(*np.log(PACES)))),
+        shift=drawn_shift(rng),
+        relief=drawn_relief(rng),
+    )
+
+
 def _keep_kind(intervals: FloatArray, kinds: IntArray, pace: float) -> bool:
-    """Return whether expressions at a pace are no longer or shorter than their kind, which they were before it."""
+    """Return whether no ME was slowed beyond the longest one that a paste may be, no MaE sped up below the shortest."""
     lasting = intervals[:, 1] - intervals[:, 0]
     longest, shortest = PASTED_ROWS[ME][1], PASTED_ROWS[MAE][0]
-    changed_kind = (kinds == ME) & (lasting > longest) if pace > 1 else (kinds == MAE) & (lasting < shortest)
-    return not changed_kind.any()
+    other_kind = (kinds == ME) & (lasting > longest) if pace > 1 else (kinds == MAE) & (lasting < shortest)
+    return not other_kind.any()

@@ -18,12 +18,11 @@ from mespot.core.signals import Float32
 from mespot.model.candidates import MAE, ME
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 MARGIN = 4
 """Sampled rows before and after an expression that come with it, and that stay free around it."""
 TRIES = 6
-"""Places that are tried before a paste is given up."""
+"""Places that are tried before a paste, or an overlay, is given up."""
 LIBRARY = -1
 """Stands for the library in the place of a video."""
 RELIEF_CELLS = 3
@@ -38,7 +37,7 @@ PASTED_ROWS = {MAE: (17, 120), ME: (4, 15)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """How flow of other video is changed before it is added to a window.
+    """How other flow is changed before it is added to a window.
 
     Parameters
     ----------
@@ -126,9 +125,10 @@ def add_flow(
     """
     first = int(np.floor(interval[0]))
     begin, end = max(0, first - MARGIN), min(len(flow), int(np.ceil(interval[1])) + MARGIN)
-    part = changed(flow[begin:end].astype(np.float32), paste)
+    part = flow[begin:end].astype(np.float32)
     if paste.pace != 1:
         part = paced(part, np.linspace(0.0, len(part), max(2, round(len(part) * paste.pace)) + 1))
+    part = changed(part, paste)
     pace = len(part) / (end - begin)
     start = paste.at - round((first - begin) * pace)
     rows = slice(max(0, start), min(len(window), start + len(part)))

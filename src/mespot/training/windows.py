@@ -33,7 +33,6 @@ from mespot.training.sample import Sample, shown
 from mespot.vision.flow_library import FlowLibrary
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 SHORTEST_VIDEO = 48
 """Sampled rows of the shortest video that is imitated."""
@@ -66,7 +65,7 @@ class Place:
     overlay : Overlay, optional
         Another stretch of video that is added to the flow.
     relief : tuple of float
-        Factors on the flow at `RELIEF_CELLS` x `RELIEF_CELLS` places of the face, as for a `Paste`.
+        Factors on the flow at `RELIEF_CELLS` x `RELIEF_CELLS` places of the face, as for a `Change`.
     reverse : bool
         Whether time runs backwards.
     """
