@@ -1,11 +1,13 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from mespot.config import Config
-from mespot.core.expression import Kind
+from mespot.core.expression import Expression, Kind
+from mespot.core.interval import Interval
 from mespot.core.signals import Features
 from mespot.evaluation.scores import Counts, Scores
 from mespot.model.candidates import CLASS_OF_KIND, Located
@@ -59,6 +61,28 @@ def test_the_sweep_finds_the_gap_between_right_and_wrong(
     assert found.scores.median_onset_error_s == pytest.approx(0.0, abs=1e-9)
     applied = found.apply(config).spotting
     assert (applied.threshold_me, applied.threshold_mae) == (found.threshold_me, found.threshold_mae)
+
+
+@pytest.mark.parametrize(
+    ("limit", "wrong", "chosen"), [(0.0, 0.3, 0.05), (4.5, 0.3, 0.05), (3.0, 0.3, 0.35), (3.0, 0.98, 0.05)]
+)
+def test_thresholds_at_which_too_much_is_reported_do_not_compete(
+    network: Network,
+    config: Config,
+    make_sample: MakeSample,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: float,
+    wrong: float,
+    chosen: float,
+) -> None:
+    """One ME scores 0.6 and two 0.2, so the best F1 takes a false report in 16 s with it: 3.75 a minute."""
+    expression = Expression(Interval(60, 72), Kind.ME)
+    samples = [replace(make_sample(seed, frames=160), expressions=(expression,)) for seed in range(3)]
+    scores = zip(samples, (0.6, 0.2, 0.2), (wrong, 0.0, 0.0), strict=True)
+    locators = iter([oracle([sample], {Kind.ME: score}, false) for sample, score, false in scores])
+    monkeypatch.setattr(module, "locate", lambda *given: next(locators)(*given))
+    found = validate(network, samples, config.override([f"training.false_per_minute={limit}"]))
+    assert found.threshold_me == chosen
 
 
 def test_me_are_swept_beside_the_mae_that_are_reported(

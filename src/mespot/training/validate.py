@@ -39,7 +39,8 @@ class Validation:
     Parameters
     ----------
     threshold_me, threshold_mae : float
-        Of ME the threshold of the best F1; of MaE the lowest one whose F1 lies within one standard error of the best.
+        Of ME the threshold of the best F1 (see `validate` for a limit of false reports); of MaE the lowest one whose F1
+        lies within one standard error of the best.
     scores : Scores
         At these thresholds, IoU 0.5.
     """
@@ -86,7 +87,8 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
         Whole validation videos.
     config : Config
         ``config.spotting``; its threshold of a kind stays where nothing of that kind is found at any threshold, for
-        then there is nothing to choose by.
+        then there is nothing to choose by. With ``config.training.false_per_minute`` only thresholds of ME compete at
+        which false reports, MaE and ME together, are no more; where none keeps it, those with the fewest.
 
     Notes
     -----
@@ -100,7 +102,12 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
 
     given = config.spotting
     mae = _best([scores(1.0, threshold).mae for threshold in THRESHOLDS], MAE_SLACK, given.threshold_mae)
-    me = _best([scores(threshold, mae).me for threshold in THRESHOLDS], ME_SLACK, given.threshold_me)
+    beside = [scores(threshold, mae) for threshold in THRESHOLDS]
+    most = config.training.false_per_minute * sum(60 * duration_hours(sample.streams.times_s) for sample in samples)
+    most = max(most, min(one.all.fp for one in beside)) if most else math.inf
+    # What reports too much competes as if it had found nothing.
+    competing = [one.me if one.all.fp <= most else Counts(fn=one.me.annotated) for one in beside]
+    me = _best(competing, ME_SLACK, given.threshold_me)
     return Validation(me, mae, scores(me, mae))
 
 
