@@ -103,11 +103,8 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
     given = config.spotting
     mae = _best([scores(1.0, threshold).mae for threshold in THRESHOLDS], MAE_SLACK, given.threshold_mae)
     beside = [scores(threshold, mae) for threshold in THRESHOLDS]
-    most = config.training.false_per_minute * sum(60 * duration_hours(sample.streams.times_s) for sample in samples)
-    most = max(most, min(one.all.fp for one in beside)) if most else math.inf
-    # What reports too much competes as if it had found nothing.
-    competing = [one.me if one.all.fp <= most else Counts(fn=one.me.annotated) for one in beside]
-    me = _best(competing, ME_SLACK, given.threshold_me)
+    minutes = sum(60 * duration_hours(sample.streams.times_s) for sample in samples)
+    me = _best(_competing(beside, config.training.false_per_minute * minutes), ME_SLACK, given.threshold_me)
     return Validation(me, mae, scores(me, mae))
 
 
@@ -141,6 +138,15 @@ def _all_candidates(
         return [video_candidates(network, sample, config, engine) for sample in samples]
     finally:
         network.train(was_training)
+
+
+def _competing(beside: Sequence[Scores], most: float) -> list[Counts]:
+    """Return the counts of ME; with more than ``most`` false reports of both kinds as if nothing had been found.
+
+    0 is no limit, and the fewest false reports are always allowed.
+    """
+    allowed = max(most, min(one.all.fp for one in beside)) if most else math.inf
+    return [one.me if one.all.fp <= allowed else Counts(fn=one.me.annotated) for one in beside]
 
 
 def _best(counts: Sequence[Counts], errors: float, given: float) -> float:
