@@ -33,6 +33,9 @@ class DecodeConfig(Section):
     sampling_fps: float = Field(
         30.0, gt=0, le=1000, description="sampled frames per second, by time stamp; CAS(ME)^2 has 30 (method.md 10)"
     )
+    average: Literal["never", "files", "always"] = Field(
+        "files", description="frames of a fast camera between sampled ones are averaged into them; always: images too"
+    )
     chunk_frames: int = Field(64, ge=1, description="sampled frames decoded at a time; changes memory, not results")
 
 
@@ -304,9 +307,11 @@ class Config(Section):
 
     def streams_digest(self) -> str:
         """Digest of the sections that decide crops and flow; cached streams belong to one such digest."""
-        values = self.model_dump(by_alias=True, include={"face": True, "align": True, "flow": True})
-        seen = {"input_px": self.backbone.input_px, "rgb": self.backbone.sees_rgb}
-        return _digest(values | {"sampling_fps": self.decode.sampling_fps} | seen)
+        values = self.model_dump(
+            by_alias=True,
+            include={"decode": {"sampling_fps", "average"}, "face": True, "align": True, "flow": True},
+        )
+        return _digest(values | {"input_px": self.backbone.input_px, "rgb": self.backbone.sees_rgb})
 
     def digest(self) -> str:
         """Digest of the whole resolved configuration."""

@@ -17,6 +17,7 @@ from mespot.core.ahead import ahead
 from mespot.core.errors import VideoError
 from mespot.core.profile import NO_PROFILE, Recorder
 from mespot.core.video import FloatArray, IntArray, VideoInfo
+from mespot.vision.averaged import averaged
 from mespot.vision.container import FilePass, Shown
 from mespot.vision.images import FolderPass, images_rate
 from mespot.vision.pictures import Image, Picture
@@ -171,7 +172,7 @@ class VideoReader:
         self._info: VideoInfo | None = None
         self._truncated_after_s: float | None = None
         self._skipped_packets = 0
-        self._kept: tuple[tuple[float, int], list[FrameChunk]] | None = None
+        self._kept: tuple[tuple[float, int, bool], list[FrameChunk]] | None = None
         first = self._start_pass()
         self._expected_frames = first.expected_frames
         self._expected_s = first.expected_s
@@ -217,7 +218,7 @@ class VideoReader:
         """How many damaged packets the completed pass left out."""
         return self._skipped_packets
 
-    def chunks(self, *, sampling_fps: float | None, chunk_frames: int) -> Iterator[FrameChunk]:
+    def chunks(self, *, sampling_fps: float | None, chunk_frames: int, average: bool = False) -> Iterator[FrameChunk]:
         """Decode from the beginning and yield the sampled frames.
 
         Parameters
@@ -226,6 +227,9 @@ class VideoReader:
             Frames to take per second (rule: `mespot.vision.sampling.Sampler`); None takes every frame.
         chunk_frames : int
             Most frames in a chunk; all but the last have so many, or as many as `CHUNK_BYTES` hold, at least 1.
+        average : bool
+            Whether the luma of a sampled frame is the mean over the frames around it, see
+            `mespot.vision.averaged.averaged`.
 
         Raises
         ------
@@ -234,9 +238,9 @@ class VideoReader:
         """
         if chunk_frames < 1:
             raise ValueError(f"a chunk holds at least 1 frame, got {chunk_frames}")
-        sampler, source = Sampler(sampling_fps), self._start_pass()
+        source = self._start_pass()
         numbers, stamps, pictures, held = array("q"), array("q"), list[Picture](), 0
-        for number, shown in _sampled(self._shown(source), sampler, float(source.time_base)):
+        for number, shown in _sampled(self._shown(source), sampling_fps, float(source.time_base), average):
             numbers.append(number)
             stamps.append(shown.pts)
             shown.picture.load()
@@ -254,13 +258,14 @@ class VideoReader:
 
         The frames of a short video, of at most `KEPT_BYTES`, are kept by the reader, and later passes decode nothing.
         """
-        wanted = (config.sampling_fps, config.chunk_frames)
+        average = config.average == "always" or (config.average == "files" and self._rate is None)
+        wanted = (config.sampling_fps, config.chunk_frames, average)
         if self._kept is not None and self._kept[0] == wanted:
             yield from self._kept[1]
             return
         kept: list[FrameChunk] = []
         nbytes = 0
-        chunks = self.chunks(sampling_fps=config.sampling_fps, chunk_frames=config.chunk_frames)
+        chunks = self.chunks(sampling_fps=config.sampling_fps, chunk_frames=config.chunk_frames, average=average)
         with closing(ahead(profile.wrap("decode", chunks), name="decode")) as decoded:
             for chunk in decoded:
                 nbytes += chunk.nbytes
@@ -301,7 +306,14 @@ class VideoReader:
         self._truncated_after_s = float(stamps[-1] * source.time_base) if source.broke_off else None
 
 
-def _sampled(shown: Iterator[Shown], sampler: Sampler, unit_s: float) -> Iterator[tuple[int, Shown]]:
+def _sampled(shown: Iterator[Shown], fps: float | None, unit_s: float, average: bool) -> Iterator[tuple[int, Shown]]:
+    if average and fps is not None:
+        return averaged(shown, lambda frames: _taken(frames, fps, unit_s), unit_s=unit_s, fps=fps)
+    return _taken(shown, fps, unit_s)
+
+
+def _taken(shown: Iterator[Shown], fps: float | None, unit_s: float) -> Iterator[tuple[int, Shown]]:
+    sampler = Sampler(fps)
     waiting: Shown | None = None
     number = -1
     for number, upcoming in enumerate(shown):

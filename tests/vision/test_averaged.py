@@ -1,0 +1,192 @@
+"""Frames of a fast camera averaged into the sampled ones."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mespot.config import Config, DecodeConfig
+from mespot.vision.averaged import OTHER_SCENE, AveragedPicture, averaged, mean_picture
+from mespot.vision.container import Shown
+from mespot.vision.decode import VideoReader
+from mespot.vision.pictures import Image
+from mespot.vision.sampling import sample_frames
+from synthetic import write_frames
+
+UNIT_S = 1 / 12000
+
+
+class Flat:
+    """A picture of one luma."""
+
+    def __init__(self, luma: float) -> None:
+        self._luma = np.full((16, 24), luma, np.uint8)
+
+    @property
+    def nbytes(self) -> int:
+        return self._luma.nbytes
+
+    def load(self) -> None:
+        pass
+
+    def rgb(self) -> Image:
+        return np.repeat(self._luma[:, :, None], 3, axis=2)
+
+    def grey(self) -> Image:
+        return self._luma.copy()
+
+
+def shown(lumas: Sequence[float], fps: float) -> list[Shown]:
+    return [Shown(round(number / fps / UNIT_S), Flat(luma)) for number, luma in enumerate(lumas)]
+
+
+def every(step: int, frames: Iterator[Shown]) -> Iterator[tuple[int, Shown]]:
+    return ((number, frame) for number, frame in enumerate(frames) if number % step == 0)
+
+
+def sampled(frames: list[Shown], fps: float = 30.0) -> list[tuple[int, Shown]]:
+    """As the decoder samples, by the rule for a whole time line."""
+    taken = set(sample_frames(np.array([frame.pts for frame in frames]) * UNIT_S, fps).tolist())
+    return list(
+        averaged(
+            frames,
+            lambda seen: ((number, frame) for number, frame in enumerate(seen) if number in taken),
+            unit_s=UNIT_S,
+            fps=fps,
+        )
+    )
+
+
+def value(frame: Shown) -> int:
+    (luma,) = np.unique(frame.picture.grey())
+    return int(luma)
+
+
+@pytest.mark.parametrize(("fps", "beside"), [(60, 1), (90, 1), (100, 1), (120, 2), (150, 2), (200, 3), (240, 4)])
+def test_a_sampled_frame_is_the_mean_of_those_within_half_a_step(fps: float, beside: int) -> None:
+    lumas = np.random.default_rng(0).integers(100, 108, 80).tolist()
+    found = sampled(shown(lumas, fps))
+    assert len(found) > 8
+    for number, frame in found:
+        near = min(beside, number, len(lumas) - 1 - number)
+        assert abs(value(frame) - np.mean(lumas[number - near : number + near + 1])) <= 0.5
+
+
+@pytest.mark.parametrize("fps", [15, 24, 25, 29.97, 30, 50])
+def test_a_source_with_no_frame_within_half_a_step_passes_as_it_is(fps: float) -> None:
+    frames = shown([100.0] * 40, fps)
+    for number, frame in sampled(frames):
+        assert frame is frames[number]
+
+
+@given(st.lists(st.integers(20, 800), min_size=2, max_size=150), st.integers(20, 200))
+def test_numbers_times_and_colours_stay_whatever_the_steps(steps: list[int], luma: int) -> None:
+    stamps = np.cumsum([0, *steps])
+    frames = [Shown(int(pts), Flat((luma + number) % 256)) for number, pts in enumerate(stamps)]
+    found = sampled(frames)
+    assert [number for number, _ in found] == sample_frames(stamps * UNIT_S, 30.0).tolist()
+    for number, frame in found:
+        assert frame.pts == frames[number].pts
+        np.testing.assert_array_equal(frame.picture.rgb(), frames[number].picture.rgb())
+
+
+def test_what_changes_evenly_is_seen_as_it_was_at_the_sampled_time() -> None:
+    for number, frame in sampled(shown([20.0 + number for number in range(200)], 200)):
+        assert value(frame) == 20 + number
+
+
+@pytest.mark.parametrize("cut", range(14, 22))
+def test_a_mean_never_mixes_two_scenes(cut: int) -> None:
+    lumas = [60.0] * cut + [60 + 2 * OTHER_SCENE] * (40 - cut)
+    for number, frame in sampled(shown(lumas, 200)):
+        assert value(frame) == lumas[number]
+
+
+def test_few_frames_are_held_of_any_source() -> None:
+    alive: weakref.WeakSet[Flat] = weakref.WeakSet()
+    most = 0
+
+    def frames() -> Iterator[Shown]:
+        nonlocal most
+        for number in range(3000):
+            picture = Flat(100.0)
+            alive.add(picture)
+            most = max(most, len(alive))
+            yield Shown(number, picture)
+
+    for _ in averaged(frames(), lambda seen: every(400, seen), unit_s=UNIT_S, fps=30):
+        pass
+    assert most < 30  # of 400 between two sampled ones
+
+
+def test_a_mean_is_rounded_and_its_memory_counted() -> None:
+    mean = mean_picture(Flat(100), [Flat(101), Flat(101)])
+    assert isinstance(mean, AveragedPicture)
+    assert mean.grey().max() == 101
+    assert mean.nbytes == 2 * Flat(0).nbytes
+    mean.grey()[:] = 0
+    assert mean.grey().max() == 101, "every call gives a picture of its own"
+
+
+def noisy_frames(count: int) -> list[npt.NDArray[np.uint8]]:
+    rng = np.random.default_rng(1)
+    return [np.clip(rng.normal(120, 8, (48, 64)), 0, 255).astype(np.uint8) for _ in range(count)]
+
+
+@pytest.fixture
+def fast_file(tmp_path: Path) -> Path:
+    """Noise at 25 frames a second, lossless: fast for a sampling of 5."""
+    frames = [av.VideoFrame.from_ndarray(frame, format="gray") for frame in noisy_frames(40)]
+    return write_frames(tmp_path / "noise.mkv", frames, "ffv1")
+
+
+@pytest.fixture
+def fast_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number, frame in enumerate(noisy_frames(40)):
+        assert cv2.imwrite(str(folder / f"{number:03}.png"), frame)
+    return folder
+
+
+def luma_noise(reader: VideoReader, average: str) -> list[float]:
+    config = DecodeConfig(sampling_fps=5, average=average)
+    return [float(chunk.grey(row).std()) for chunk in reader.chunks_ahead(config) for row in range(len(chunk))]
+
+
+@pytest.mark.parametrize(("average", "of_files", "of_images"), [("never", 1, 1), ("files", 5, 1), ("always", 5, 5)])
+def test_the_setting_says_of_what_frames_are_averaged(
+    fast_file: Path, fast_folder: Path, average: str, of_files: int, of_images: int
+) -> None:
+    readers = VideoReader(fast_file), VideoReader(fast_folder, images_fps=25.0)
+    for reader, frames in zip(readers, (of_files, of_images), strict=True):
+        for noise in luma_noise(reader, average)[1:-1]:  # before the first frame and after the last there is none
+            assert noise == pytest.approx(8 / np.sqrt(frames), rel=0.08)
+
+
+def test_a_reader_that_kept_its_frames_does_not_pass_them_for_others(fast_file: Path) -> None:
+    reader = VideoReader(fast_file)
+    noises = [luma_noise(reader, average)[1] for average in ("never", "files", "never")]
+    assert noises[0] == noises[2] > 1.5 * noises[1]
+
+
+def test_frames_and_times_are_those_without_a_mean(fast_file: Path) -> None:
+    reader = VideoReader(fast_file)
+    (plain,), (mean,) = (
+        list(reader.chunks(sampling_fps=5, chunk_frames=64, average=average)) for average in (False, True)
+    )
+    for name in ("frames", "pts", "times_s", "images"):
+        np.testing.assert_array_equal(getattr(mean, name), getattr(plain, name))
+
+
+def test_streams_of_means_are_others_than_those_without() -> None:
+    assert len({Config().override([f"decode.average={how}"]).streams_digest() for how in ("never", "files")}) == 2
