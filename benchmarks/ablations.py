@@ -10,6 +10,10 @@ on tables that ``mespot simulate`` wrote. Finished runs are found in ``DIR/ablat
 that was broken off goes on at the step at which it was saved last (on Ctrl-C, and every five minutes). The file belongs
 to one commit, one base and one pair of tables. Variants with the same crops and flow share them in ``--cache``.
 
+With ``--frozen WEIGHTS`` the variants have the size of these weights: their backbone stays as it is, and what follows
+it is trained from a random start. Only the parts after the backbone can be compared so, and it has been trained
+together with those of its own network.
+
 Left out: a finest stride of 8 frames. The pyramid is five levels over P3 to P5, and targets are assigned to these;
 without P3 it would be another network.
 """
@@ -26,13 +30,19 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from harness import commit, machine
 from mespot.config import Config
 from mespot.core.atomic import whole_file
 from mespot.core.errors import MespotError
 from mespot.data.folds import refuse_shared_subjects
 from mespot.data.table import load_table
+from mespot.model.checkpoint import file_digest, load_checkpoint
+from mespot.model.network import Network
+from mespot.training.initial import own_config
 from mespot.training.loop import train
+from mespot.training.maps import MapStore
 from mespot.training.run import samples, simulated
 from mespot.training.sample import Sample
 
@@ -40,6 +50,12 @@ SMALL = ("backbone.width=0.125", "backbone.input_px=56", "backbone.flow_clip_px=
          "network.hidden=48", "network.dropout=0.2", "training.batch=4", "training.learning_rate=1e-3",
          "training.warmup_steps=10", "training.cosine=true", "training.focal_alpha=0.5")  # fmt: skip
 """The base: all parts of the method, small."""
+FROZEN = ("training.mode=frozen_backbone", "training.window_frames=256", "training.batch=16",
+          "training.learning_rate=1e-3", "training.warmup_steps=20", "training.cosine=true",
+          "training.focal_alpha=0.5")  # fmt: skip
+"""How what follows a frozen backbone is trained."""
+AFTER_BACKBONE = ("neck", "spatial attention", "squeeze and excitation")
+"""The groups of variants that a frozen backbone allows."""
 RESULTS_FILE = "ablations.json"
 SCORES = {"f1_mae": "F1 MaE", "f1_me": "F1 ME", "f1_all": "F1 all"}
 
@@ -81,9 +97,10 @@ VARIANTS = (
 )
 
 
-def base_config(steps: int, assignments: Sequence[str]) -> Config:
+def base_config(steps: int, assignments: Sequence[str], frozen: Path | None = None) -> Config:
     """Return the base: one epoch of so many steps; no flow is added, for that needs the flow stream alone."""
-    config = Config().override([*SMALL, *assignments])
+    config, size = (own_config(frozen), FROZEN) if frozen else (Config(), (*SMALL, "training.mode=end_to_end"))
+    config = config.override([*size, *assignments])
     settings = config.training
     windows = steps * settings.batch * settings.accumulate
     return config.override(
@@ -91,10 +108,19 @@ def base_config(steps: int, assignments: Sequence[str]) -> Config:
             "training.epochs=1",
             "training.pastes=0",
             "training.overlay_share=0",
-            "training.mode=end_to_end",
             f"training.windows_per_epoch={windows}",
         ]
     )
+
+
+def begun(frozen: Path, config: Config) -> Network:
+    """Return a network with the backbone of the weights; the rest is random, so that no variant begins as trained."""
+    torch.manual_seed(config.training.seed)
+    network, given = Network(config), load_checkpoint(frozen).network
+    for name in ("rgb", "flow"):
+        if (stream := getattr(given, name)) is not None:
+            getattr(network, name).load_state_dict(stream.state_dict())
+    return network
 
 
 class Results:
@@ -123,12 +149,16 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Training and validation videos, and where their crops and flow are kept: with pictures if a variant sees them."""
+    """Training and validation videos, and where their crops and flow are kept: with pictures if a variant sees them.
+
+    With ``frozen`` weights the maps of their backbone are kept too.
+    """
 
     train: Path
     validation: Path
     cache: Path
     pictures: bool
+    frozen: Path | None
 
     def streams_config(self, config: Config) -> Config:
         """Return the configuration under which crops and flow are kept, the same for all choices of streams."""
@@ -138,7 +168,10 @@ class Tables:
         """Return the videos of both tables."""
         sets = [load_table(path, unit="frames", videos_root=path.parent, first_frame=0) for path in self.paths]
         refuse_shared_subjects(*sets)
-        train_samples, validation = (list(samples(one, self.streams_config(config), self.cache, print)) for one in sets)
+        store = MapStore(self.cache, begun(self.frozen, config), config) if self.frozen else None
+        train_samples, validation = (
+            list(samples(one, self.streams_config(config), self.cache, print, store)) for one in sets
+        )
         return train_samples, validation
 
     @property
@@ -165,7 +198,10 @@ def run_missing(
             videos = videos or tables.load(config)
             print(f"{variant.key}, seed {seed}", flush=True)
             folder = out / f"{digest}-{seed}"
-            train(*videos, config, folder, resume=True, on_line=lambda line: print(f"  {line}", flush=True))
+            start = begun(tables.frozen, config) if tables.frozen else None
+            train(
+                *videos, config, folder, resume=True, start=start, on_line=lambda text: print(f"  {text}", flush=True)
+            )
             epoch = json.loads((folder / "epochs.jsonl").read_text(encoding="utf-8").splitlines()[-1])
             results.add({"variant": variant.key, "config": digest, "seed": seed, **epoch})
 
@@ -205,12 +241,15 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="crops and flow of the videos; OUT/cache otherwise")
     parser.add_argument("--steps", type=int, default=300, help="updates of every run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="each is trained once")
+    parser.add_argument("--frozen", type=Path, metavar="WEIGHTS", help="train what follows the backbone of these alone")
     parser.add_argument("--only", action="append", metavar="GROUP", help="a group of variants; may be repeated")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="over the base")
     options = parser.parse_args()
     groups = {variant.group for variant in VARIANTS}
     if unknown := sorted(set(options.only or ()) - groups):
         parser.error(f"unknown group '{unknown[0]}'; there are {', '.join(sorted(groups))}")
+    if options.frozen and (wrong := sorted(set(options.only or groups) - set(AFTER_BACKBONE))):
+        parser.error(f"--frozen: '{wrong[0]}' is no part after the backbone; name them: --only {AFTER_BACKBONE[0]} ...")
     if real := [path for path in (options.train, options.validation) if not simulated(path)]:
         parser.error(f"{real[0]}: is no table of a simulated corpus; give one that mespot simulate wrote")
     try:
@@ -224,12 +263,15 @@ def main() -> None:
 def compare(options: argparse.Namespace) -> None:
     """Train what is missing and write the table of all that is finished, also where it was broken off."""
     variants = [variant for variant in VARIANTS if not options.only or variant.group in options.only]
-    base, seeds = base_config(options.steps, options.set), list(dict.fromkeys(options.seeds))
+    base, seeds = base_config(options.steps, options.set, options.frozen), list(dict.fromkeys(options.seeds))
     options.out.mkdir(parents=True, exist_ok=True)
     pictures = any(base.override(variant.change).backbone.sees_rgb for variant in variants)
-    tables = Tables(options.train, options.validation, options.cache or options.out / "cache", pictures)
+    cache = options.cache or options.out / "cache"
+    tables = Tables(options.train, options.validation, cache, pictures, options.frozen)
     texts = [path.read_text(encoding="utf-8") for path in tables.paths]
     settings = {"commit": commit(), "base": base.model_dump(mode="json", by_alias=True), "tables": texts}
+    if options.frozen:
+        settings["frozen"] = file_digest(options.frozen)[:16]
     results = Results(options.out / RESULTS_FILE, settings)
     try:
         run_missing(variants, base, seeds, tables, results, options.out)

@@ -210,7 +210,9 @@ class TrainingConfig(Section):
         0, ge=0, description="epochs without a better validation F1 after which training stops; 0 is off"
     )
     false_per_minute: float = Field(
-        0.0, ge=0, description="false reports a minute of validation video that the ME threshold is to keep; 0 is off"
+        0.0,
+        ge=0,
+        description="false reports a minute of both kinds that the ME threshold is to keep on validation; 0 is off",
     )
     average: float = Field(
         0.0, ge=0, lt=1, description="decay of the moving mean of the weights, which is what is validated; 0 is off"

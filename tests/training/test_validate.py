@@ -63,8 +63,51 @@ def test_the_sweep_finds_the_gap_between_right_and_wrong(
     assert (applied.threshold_me, applied.threshold_mae) == (found.threshold_me, found.threshold_mae)
 
 
+Triple = tuple[float, float, float]
+
+
+def choose_beside_false_reports(
+    network: Network,
+    config: Config,
+    make_sample: MakeSample,
+    monkeypatch: pytest.MonkeyPatch,
+    right: Triple,
+    wrong: Triple,
+    wrong_mae: float = 0.0,
+) -> Validation:
+    """Validate on three videos of 5.3 s with an ME each: scores of these, of false ME and of one false MaE."""
+    samples = [
+        replace(make_sample(seed, frames=160), expressions=(Expression(Interval(60, 72), Kind.ME),))
+        for seed in range(3)
+    ]
+    locators = iter(
+        [oracle([sample], {Kind.ME: score}, false) for sample, score, false in zip(samples, right, wrong, strict=True)]
+    )
+    first = True
+
+    def locate(features: Features, network: Network) -> list[Located]:
+        nonlocal first
+        found = next(locators)(features, network)
+        if first and wrong_mae:
+            scores, distances = found[0]
+            scores[CLASS_OF_KIND[Kind.MAE] - 1, 30], distances[:, 30] = wrong_mae, 12
+        first = False
+        return found
+
+    monkeypatch.setattr(module, "locate", locate)
+    return validate(network, samples, config)
+
+
 @pytest.mark.parametrize(
-    ("limit", "wrong", "chosen"), [(0.0, 0.3, 0.05), (4.5, 0.3, 0.05), (3.0, 0.3, 0.35), (3.0, 0.98, 0.05)]
+    ("limit", "wrong", "wrong_mae", "chosen"),
+    [
+        (0.0, (0.3, 0.0, 0.0), 0.0, 0.05),
+        (3.75, (0.3, 0.0, 0.0), 0.0, 0.05),  # one in 16 s is just allowed
+        (3.0, (0.3, 0.0, 0.0), 0.0, 0.35),
+        (3.0, (0.98, 0.0, 0.0), 0.0, 0.05),  # none keeps it: the fewest are one, at every threshold
+        (3.0, (0.98, 0.3, 0.0), 0.0, 0.35),  # and here one in place of two
+        (3.75, (0.3, 0.0, 0.0), 0.97, 0.35),  # a false MaE is one of those allowed
+    ],
 )
 def test_thresholds_at_which_too_much_is_reported_do_not_compete(
     network: Network,
@@ -72,17 +115,31 @@ def test_thresholds_at_which_too_much_is_reported_do_not_compete(
     make_sample: MakeSample,
     monkeypatch: pytest.MonkeyPatch,
     limit: float,
-    wrong: float,
+    wrong: Triple,
+    wrong_mae: float,
     chosen: float,
 ) -> None:
     """One ME scores 0.6 and two 0.2, so the best F1 takes a false report in 16 s with it: 3.75 a minute."""
-    expression = Expression(Interval(60, 72), Kind.ME)
-    samples = [replace(make_sample(seed, frames=160), expressions=(expression,)) for seed in range(3)]
-    scores = zip(samples, (0.6, 0.2, 0.2), (wrong, 0.0, 0.0), strict=True)
-    locators = iter([oracle([sample], {Kind.ME: score}, false) for sample, score, false in scores])
-    monkeypatch.setattr(module, "locate", lambda *given: next(locators)(*given))
-    found = validate(network, samples, config.override([f"training.false_per_minute={limit}"]))
+    limited = config.override([f"training.false_per_minute={limit}"])
+    found = choose_beside_false_reports(network, limited, make_sample, monkeypatch, (0.6, 0.2, 0.2), wrong, wrong_mae)
     assert found.threshold_me == chosen
+
+
+@pytest.mark.parametrize(("limit", "given", "chosen"), [(0.0, 0.5, 0.05), (3.0, 0.5, 0.8), (3.0, 0.9, 0.9)])
+def test_the_limit_is_kept_where_nothing_right_is_left(
+    network: Network,
+    config: Config,
+    make_sample: MakeSample,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: float,
+    given: float,
+    chosen: float,
+) -> None:
+    """Every false ME (0.75) scores more than the true ones (0.3)."""
+    limited = config.override([f"training.false_per_minute={limit}", f"spotting.threshold_me={given}"])
+    found = choose_beside_false_reports(network, limited, make_sample, monkeypatch, (0.3, 0.3, 0.3), (0.75, 0.75, 0.75))
+    assert found.threshold_me == chosen
+    assert found.scores.all.fp == (0 if limit else 3)
 
 
 def test_me_are_swept_beside_the_mae_that_are_reported(

@@ -88,7 +88,8 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
     config : Config
         ``config.spotting``; its threshold of a kind stays where nothing of that kind is found at any threshold, for
         then there is nothing to choose by. With ``config.training.false_per_minute`` only thresholds of ME compete at
-        which false reports, MaE and ME together, are no more; where none keeps it, those with the fewest.
+        which false reports, MaE and ME together, are no more; where none keeps it, those with the fewest. Where
+        nothing is found at these, it is at least the lowest of them.
 
     Notes
     -----
@@ -104,7 +105,9 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
     mae = _best([scores(1.0, threshold).mae for threshold in THRESHOLDS], MAE_SLACK, given.threshold_mae)
     beside = [scores(threshold, mae) for threshold in THRESHOLDS]
     minutes = sum(60 * duration_hours(sample.streams.times_s) for sample in samples)
-    me = _best(_competing(beside, config.training.false_per_minute * minutes), ME_SLACK, given.threshold_me)
+    first = _first_allowed(beside, config.training.false_per_minute * minutes)
+    least = max(given.threshold_me, THRESHOLDS[first]) if first else given.threshold_me
+    me = _best([one.me for one in beside[first:]], ME_SLACK, least)
     return Validation(me, mae, scores(me, mae))
 
 
@@ -140,26 +143,29 @@ def _all_candidates(
         network.train(was_training)
 
 
-def _competing(beside: Sequence[Scores], most: float) -> list[Counts]:
-    """Return the counts of ME; with more than ``most`` false reports of both kinds as if nothing had been found.
+def _first_allowed(beside: Sequence[Scores], most: float) -> int:
+    """Return from which of the thresholds on false reports of both kinds are at most ``most``, or the fewest there are.
 
-    0 is no limit, and the fewest false reports are always allowed.
+    They only become fewer as the threshold rises. 0 is no limit.
     """
-    allowed = max(most, min(one.all.fp for one in beside)) if most else math.inf
-    return [one.me if one.all.fp <= allowed else Counts(fn=one.me.annotated) for one in beside]
+    if not most:
+        return 0
+    false = [one.all.fp for one in beside]
+    allowed = max(most + 1e-9, min(false))  # minutes are sums of floats
+    return next(number for number, count in enumerate(false) if count <= allowed)
 
 
 def _best(counts: Sequence[Counts], errors: float, given: float) -> float:
     """Return the lowest threshold whose F1 lies within so many standard ``errors`` of the best.
 
-    ``given`` where every F1 is 0: there is nothing to choose by.
+    ``counts`` belong to the last ones of `THRESHOLDS`. ``given`` where every F1 is 0: there is nothing to choose by.
     """
     f1 = [count.f1 for count in counts]
     best = max(f1)
     if not best:
         return given
     slack = errors * math.sqrt(best * (1 - best) / max(1, counts[0].annotated))
-    return next(threshold for threshold, value in zip(THRESHOLDS, f1, strict=True) if value >= best - slack)
+    return next(threshold for threshold, value in zip(THRESHOLDS[-len(f1) :], f1, strict=True) if value >= best - slack)
 
 
 def video_candidates(network: Network, sample: Sample, config: Config, engine: Engine | None = None) -> Candidates:
