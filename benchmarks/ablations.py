@@ -8,7 +8,8 @@ variants and promise nothing. Simulated videos say nothing of any recording.
 Run it as ``python benchmarks/ablations.py TRAIN.csv VALIDATION.csv --out DIR [--steps N] [--seeds 0 1] [--only GROUP]``
 on tables that ``mespot simulate`` wrote. Finished runs are found in ``DIR/ablations.json`` and not repeated; a run
 that was broken off goes on at the step at which it was saved last (on Ctrl-C, and every five minutes). The file belongs
-to one commit, one base and one pair of tables. Variants with the same crops and flow share them in ``--cache``.
+to one commit, one base, one pair of tables and one frozen backbone, if any. Variants with the same crops and flow share
+them in ``--cache``.
 
 With ``--frozen WEIGHTS`` the variants have the size of these weights: their backbone stays as it is, and what follows
 it is trained from a random start. Only the parts after the backbone can be compared so, and it has been trained
@@ -38,9 +39,9 @@ from mespot.core.atomic import whole_file
 from mespot.core.errors import MespotError
 from mespot.data.folds import refuse_shared_subjects
 from mespot.data.table import load_table
-from mespot.model.checkpoint import file_digest, load_checkpoint
+from mespot.model.checkpoint import file_digest
 from mespot.model.network import Network
-from mespot.training.initial import own_config
+from mespot.training.initial import own_config, starting_network
 from mespot.training.loop import train
 from mespot.training.maps import MapStore
 from mespot.training.run import samples, simulated
@@ -50,9 +51,8 @@ SMALL = ("backbone.width=0.125", "backbone.input_px=56", "backbone.flow_clip_px=
          "network.hidden=48", "network.dropout=0.2", "training.batch=4", "training.learning_rate=1e-3",
          "training.warmup_steps=10", "training.cosine=true", "training.focal_alpha=0.5")  # fmt: skip
 """The base: all parts of the method, small."""
-FROZEN = ("training.mode=frozen_backbone", "training.window_frames=256", "training.batch=16",
-          "training.learning_rate=1e-3", "training.warmup_steps=20", "training.cosine=true",
-          "training.focal_alpha=0.5")  # fmt: skip
+FROZEN = ("training.window_frames=256", "training.batch=16", "training.learning_rate=1e-3",
+          "training.warmup_steps=20", "training.cosine=true", "training.focal_alpha=0.5")  # fmt: skip
 """How what follows a frozen backbone is trained."""
 AFTER_BACKBONE = ("neck", "spatial attention", "squeeze and excitation")
 """The groups of variants that a frozen backbone allows."""
@@ -99,7 +99,7 @@ VARIANTS = (
 
 def base_config(steps: int, assignments: Sequence[str], frozen: Path | None = None) -> Config:
     """Return the base: one epoch of so many steps; no flow is added, for that needs the flow stream alone."""
-    config, size = (own_config(frozen), FROZEN) if frozen else (Config(), (*SMALL, "training.mode=end_to_end"))
+    config, size = (own_config(frozen), FROZEN) if frozen else (Config(), SMALL)
     config = config.override([*size, *assignments])
     settings = config.training
     windows = steps * settings.batch * settings.accumulate
@@ -108,15 +108,23 @@ def base_config(steps: int, assignments: Sequence[str], frozen: Path | None = No
             "training.epochs=1",
             "training.pastes=0",
             "training.overlay_share=0",
+            f"training.mode={'frozen_backbone' if frozen else 'end_to_end'}",
             f"training.windows_per_epoch={windows}",
         ]
     )
 
 
 def begun(frozen: Path, config: Config) -> Network:
-    """Return a network with the backbone of the weights; the rest is random, so that no variant begins as trained."""
+    """Return a network with the backbone of the weights; the rest is random, so that no variant begins as trained.
+
+    Raises
+    ------
+    CheckpointError
+        The configuration has another backbone.
+    """
+    given = starting_network(frozen, config)
     torch.manual_seed(config.training.seed)
-    network, given = Network(config), load_checkpoint(frozen).network
+    network = Network(config)
     for name in ("rgb", "flow"):
         if (stream := getattr(given, name)) is not None:
             getattr(network, name).load_state_dict(stream.state_dict())
@@ -124,7 +132,7 @@ def begun(frozen: Path, config: Config) -> Network:
 
 
 class Results:
-    """The finished runs in a file, which belongs to one commit, one base and one pair of tables."""
+    """The finished runs in a file, which belongs to one commit, base, pair of tables and frozen backbone."""
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self._path = path

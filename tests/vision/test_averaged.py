@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mespot.config import Config, DecodeConfig
+from mespot.core.errors import VideoError
 from mespot.vision.averaged import OTHER_SCENE, AveragedPicture, averaged, mean_picture
 from mespot.vision.container import Shown
 from mespot.vision.decode import VideoReader
@@ -54,7 +55,7 @@ def every(step: int, frames: Iterator[Shown]) -> Iterator[tuple[int, Shown]]:
 
 
 def sampled(frames: list[Shown], fps: float = 30.0) -> list[tuple[int, Shown]]:
-    """As the decoder samples, by the rule for a whole time line."""
+    """Sample by the rule for a whole time line, as the decoder does frame by frame."""
     taken = set(sample_frames(np.array([frame.pts for frame in frames]) * UNIT_S, fps).tolist())
     return list(
         averaged(
@@ -81,6 +82,17 @@ def test_a_sampled_frame_is_the_mean_of_those_within_half_a_step(fps: float, bes
         assert abs(value(frame) - np.mean(lumas[number - near : number + near + 1])) <= 0.5
 
 
+@pytest.mark.parametrize("jitter_ms", [0.0, 1.0, 2.0])
+def test_a_camera_of_twice_the_rate_is_averaged_though_its_stamps_jitter(jitter_ms: float) -> None:
+    """Whole ms, as in Matroska: 16, 17 and 17 between frames, and what the camera adds."""
+    rng = np.random.default_rng(2)
+    times_ms = np.round(np.arange(200) * 50 / 3 + rng.uniform(-jitter_ms / 2, jitter_ms / 2, 200))
+    frames = [Shown(int(time * 12), Flat(luma)) for time, luma in zip(times_ms, [100.0, 104.0] * 100, strict=True)]
+    found = sampled(frames)[1:-1]
+    assert len(found) > 90
+    assert all(isinstance(frame.picture, AveragedPicture) for _, frame in found)
+
+
 @pytest.mark.parametrize("fps", [15, 24, 25, 29.97, 30, 50])
 def test_a_source_with_no_frame_within_half_a_step_passes_as_it_is(fps: float) -> None:
     frames = shown([100.0] * 40, fps)
@@ -104,11 +116,44 @@ def test_what_changes_evenly_is_seen_as_it_was_at_the_sampled_time() -> None:
         assert value(frame) == 20 + number
 
 
+@pytest.mark.parametrize("missing", range(40, 60))
+def test_a_dropped_frame_moves_a_mean_by_less_than_half_a_frame(missing: int) -> None:
+    frames = shown([20.0 + 2 * number for number in range(100)], 200)
+    del frames[missing]
+    for _, frame in sampled(frames):
+        assert abs(value(frame) - (20 + 2 * frame.pts * UNIT_S * 200)) <= 1
+
+
 @pytest.mark.parametrize("cut", range(14, 22))
-def test_a_mean_never_mixes_two_scenes(cut: int) -> None:
-    lumas = [60.0] * cut + [60 + 2 * OTHER_SCENE] * (40 - cut)
+@pytest.mark.parametrize("slope", [0, 1])
+def test_a_mean_mixes_no_two_scenes_and_is_not_late_before_a_cut(cut: int, slope: int) -> None:
+    lumas = [60.0 + slope * number + (number >= cut) * 2 * 255 * OTHER_SCENE for number in range(40)]
     for number, frame in sampled(shown(lumas, 200)):
-        assert value(frame) == lumas[number]
+        assert value(frame) == int(lumas[number])
+
+
+@pytest.mark.parametrize("sigma", [10, 30])
+def test_noise_is_no_other_scene(sigma: int) -> None:
+    rng = np.random.default_rng(3)
+
+    def noisy() -> Flat:
+        picture = Flat(0)
+        picture._luma = np.clip(rng.normal(128, sigma, (480, 640)), 0, 255).astype(np.uint8)
+        return picture
+
+    mean = mean_picture(noisy(), [(noisy(), noisy()), (noisy(), noisy())])
+    assert mean.grey().std() == pytest.approx(sigma / np.sqrt(5), rel=0.05)
+
+
+def test_a_picture_that_cannot_be_read_is_left_out_with_its_partner() -> None:
+    class Damaged(Flat):
+        def grey(self) -> Image:
+            raise VideoError("x.png: cannot be read as an image")
+
+    mean = mean_picture(Flat(100), [(Damaged(0), Flat(110)), (Flat(103), Flat(103))])
+    assert mean.grey().max() == 102
+    alone = Flat(100)
+    assert mean_picture(alone, [(Flat(110), Damaged(0))]) is alone
 
 
 def test_few_frames_are_held_of_any_source() -> None:
@@ -129,7 +174,7 @@ def test_few_frames_are_held_of_any_source() -> None:
 
 
 def test_a_mean_is_rounded_and_its_memory_counted() -> None:
-    mean = mean_picture(Flat(100), [Flat(101), Flat(101)])
+    mean = mean_picture(Flat(100), [(Flat(101), Flat(101))])
     assert isinstance(mean, AveragedPicture)
     assert mean.grey().max() == 101
     assert mean.nbytes == 2 * Flat(0).nbytes
@@ -186,6 +231,12 @@ def test_frames_and_times_are_those_without_a_mean(fast_file: Path) -> None:
     )
     for name in ("frames", "pts", "times_s", "images"):
         np.testing.assert_array_equal(getattr(mean, name), getattr(plain, name))
+
+
+@pytest.mark.parametrize("average", [False, True])
+def test_a_rate_that_is_not_positive_is_refused(fast_file: Path, average: bool) -> None:
+    with pytest.raises(ValueError, match="a sampling rate is positive"):
+        next(VideoReader(fast_file).chunks(sampling_fps=0, chunk_frames=1, average=average))
 
 
 def test_streams_of_means_are_others_than_those_without() -> None:

@@ -30,7 +30,8 @@ LEAST_FRAMES = 2
 CHUNK_BYTES = 64 << 20
 """Most memory of a chunk's pictures as decoded, if more than one: the consumer holds one while the next is filled."""
 KEPT_BYTES = 160 << 20
-"""Most memory of decoded frames that a reader keeps for its next pass: about 12 s of 640 x 480, 30 a second."""
+"""Most memory of decoded frames that a reader keeps for its next pass: about 12 s of 640 x 480, 30 a second, or
+7 s of a fast camera, whose means are kept too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -238,9 +239,9 @@ class VideoReader:
         """
         if chunk_frames < 1:
             raise ValueError(f"a chunk holds at least 1 frame, got {chunk_frames}")
-        source = self._start_pass()
+        sampler, source = Sampler(sampling_fps), self._start_pass()
         numbers, stamps, pictures, held = array("q"), array("q"), list[Picture](), 0
-        for number, shown in _sampled(self._shown(source), sampling_fps, float(source.time_base), average):
+        for number, shown in _sampled(self._shown(source), sampler, float(source.time_base), average):
             numbers.append(number)
             stamps.append(shown.pts)
             shown.picture.load()
@@ -306,14 +307,13 @@ class VideoReader:
         self._truncated_after_s = float(stamps[-1] * source.time_base) if source.broke_off else None
 
 
-def _sampled(shown: Iterator[Shown], fps: float | None, unit_s: float, average: bool) -> Iterator[tuple[int, Shown]]:
-    if average and fps is not None:
-        return averaged(shown, lambda frames: _taken(frames, fps, unit_s), unit_s=unit_s, fps=fps)
-    return _taken(shown, fps, unit_s)
+def _sampled(shown: Iterator[Shown], sampler: Sampler, unit_s: float, average: bool) -> Iterator[tuple[int, Shown]]:
+    if average and sampler.fps is not None:
+        return averaged(shown, lambda frames: _taken(frames, sampler, unit_s), unit_s=unit_s, fps=sampler.fps)
+    return _taken(shown, sampler, unit_s)
 
 
-def _taken(shown: Iterator[Shown], fps: float | None, unit_s: float) -> Iterator[tuple[int, Shown]]:
-    sampler = Sampler(fps)
+def _taken(shown: Iterator[Shown], sampler: Sampler, unit_s: float) -> Iterator[tuple[int, Shown]]:
     waiting: Shown | None = None
     number = -1
     for number, upcoming in enumerate(shown):

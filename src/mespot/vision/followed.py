@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import cv2
 import numpy as np
 
 from mespot.core.signals import Float32, PackedLandmarks
 from mespot.vision.faces import FaceBox, RgbImage
 from mespot.vision.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
-from mespot.vision.pictures import Image, Picture
+from mespot.vision.pictures import Image, Picture, shrunk
 
 _SAME_IOU = 0.3
 """Overlap of boxes from which two are the same face."""
@@ -20,8 +19,6 @@ _LOOK_PX = 16
 _NOWHERE = FaceBox(0, 0, 0, 0, 0, (0, 0), (0, 0))
 _PACKED_KNOTS = 64
 """Knots whose landmarks are packed at a time."""
-_PIXELS_AVERAGED = 4
-"""Of a picture that is made small, about so many pixels a side are averaged; those between them are left out."""
 
 
 class Frame:
@@ -54,21 +51,14 @@ class Frame:
 
     def small(self, side_px: int) -> Float32:
         """Return the whole picture as (side_px, side_px) float32 luma in 0..1."""
-        return _shrunk(self.grey, side_px)
+        return shrunk(self.grey, side_px)
 
     def look(self, box: FaceBox) -> Float32:
         """Return what is inside ``box`` as (16, 16) float32 luma in 0..1; zeros where that is outside the picture."""
         left, top = max(0, int(box.x)), max(0, int(box.y))
         right, bottom = max(0, int(box.x + box.width)), max(0, int(box.y + box.height))
         inside = self.grey[top:bottom, left:right]
-        return _shrunk(inside, _LOOK_PX) if inside.size else np.zeros((_LOOK_PX, _LOOK_PX), np.float32)
-
-
-def _shrunk(grey: Image, side_px: int) -> Float32:
-    steps = [max(1, length // (_PIXELS_AVERAGED * side_px)) for length in grey.shape]
-    few = np.ascontiguousarray(grey[:: steps[0], :: steps[1]])
-    small = cv2.resize(few, (side_px, side_px), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32) / np.float32(255)
+        return shrunk(inside, _LOOK_PX) if inside.size else np.zeros((_LOOK_PX, _LOOK_PX), np.float32)
 
 
 @dataclass(slots=True, eq=False)

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
+from mespot.core.signals import Float32
+
 Image = npt.NDArray[np.uint8]
 
 LUMA_IN_PLANE_0: Final = frozenset(
@@ -22,6 +24,8 @@ LUMA_IN_PLANE_0: Final = frozenset(
 BLACK: Final = 16
 LIMITED_TO_FULL: Final = 255 / 219
 """Limited range has black at 16 and white at 235."""
+_PIXELS_AVERAGED = 4
+"""Of a picture that is made small, about so many pixels a side are averaged; those between them are left out."""
 QUARTER_TURNS: Final = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
@@ -152,3 +156,11 @@ def _color_range(frame: av.VideoFrame) -> ColorRange | None:
     if frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG:
         return ColorRange.JPEG
     return ColorRange.MPEG if frame.color_range == ColorRange.MPEG else None
+
+
+def shrunk(grey: Image, side_px: int) -> Float32:
+    """Return an (H, W) uint8 picture as (side_px, side_px) float32 in 0..1, to tell roughly what it shows."""
+    steps = [max(1, length // (_PIXELS_AVERAGED * side_px)) for length in grey.shape]
+    few = np.ascontiguousarray(grey[:: steps[0], :: steps[1]])
+    small = cv2.resize(few, (side_px, side_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32) / np.float32(255)

@@ -38,7 +38,7 @@ class Sampler:
     def __init__(self, fps: float | None) -> None:
         if fps is not None and not fps > 0:
             raise ValueError(f"a sampling rate is positive, got {fps}")
-        self._fps = fps
+        self.fps = fps
         self._anchor_s = 0.0
         self._steps = 0
         self._taken_s: float | None = None
@@ -46,7 +46,7 @@ class Sampler:
 
     def takes(self, time_s: float, next_s: float | None) -> bool:
         """Say whether the frame at ``time_s`` is taken; ``next_s`` is the frame after it, None at the end."""
-        if self._fps is None:
+        if self.fps is None:
             return True
         if self._taken_s is not None and self._is_passed_over(time_s, next_s):
             self._follows = False
@@ -55,19 +55,19 @@ class Sampler:
         return True
 
     def _is_passed_over(self, time_s: float, next_s: float | None) -> bool:
-        assert self._fps is not None
-        tick_s = self._anchor_s + self._steps / self._fps
+        assert self.fps is not None
+        tick_s = self._anchor_s + self._steps / self.fps
         if next_s is None:
-            return time_s < tick_s - 0.5 / self._fps
+            return time_s < tick_s - 0.5 / self.fps
         return abs(next_s - tick_s) < abs(time_s - tick_s)
 
     def _move_tick(self, time_s: float) -> None:
-        assert self._fps is not None
-        slow = self._taken_s is not None and self._follows and time_s - self._taken_s >= KEEP_STEP / self._fps
+        assert self.fps is not None
+        slow = self._taken_s is not None and self._follows and time_s - self._taken_s >= KEEP_STEP / self.fps
         if self._taken_s is None or slow:
             self._anchor_s, self._steps = time_s, 0
         self._steps += 1
-        self._steps = _steps_beyond(self._anchor_s, self._steps, self._fps, time_s)
+        self._steps = _steps_beyond(self._anchor_s, self._steps, self.fps, time_s)
         self._taken_s, self._follows = time_s, True
 
 
