@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mespot.config import Config, DecodeConfig
 from mespot.core.errors import VideoError
+from mespot.vision import averaged as module
 from mespot.vision.averaged import OTHER_SCENE, AveragedPicture, averaged, mean_picture
 from mespot.vision.container import Shown
 from mespot.vision.decode import VideoReader
@@ -154,6 +155,13 @@ def test_a_picture_that_cannot_be_read_is_left_out_with_its_partner() -> None:
     assert mean.grey().max() == 102
     alone = Flat(100)
     assert mean_picture(alone, [(Flat(110), Damaged(0))]) is alone
+
+
+def test_large_pictures_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = shown([100.0, 104.0] * 40, 200)
+    for pixels, means in ((16 * 24, True), (16 * 24 - 1, False)):
+        monkeypatch.setattr(module, "MOST_PIXELS", pixels)
+        assert all(isinstance(frame.picture, AveragedPicture) is means for _, frame in sampled(frames)[1:-1])
 
 
 def test_few_frames_are_held_of_any_source() -> None:
