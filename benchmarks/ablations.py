@@ -31,8 +31,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from harness import commit, machine
 from mespot.config import Config
 from mespot.core.atomic import whole_file
@@ -41,7 +39,7 @@ from mespot.data.folds import refuse_shared_subjects
 from mespot.data.table import load_table
 from mespot.model.checkpoint import file_digest
 from mespot.model.network import Network
-from mespot.training.initial import own_config, starting_network
+from mespot.training.initial import own_config, starting_network, with_backbone_of
 from mespot.training.loop import train
 from mespot.training.maps import MapStore
 from mespot.training.run import samples, simulated
@@ -123,12 +121,8 @@ def begun(frozen: Path, config: Config) -> Network:
         The configuration has another backbone.
     """
     given = starting_network(frozen, config)
-    torch.manual_seed(config.training.seed)
-    network = Network(config)
-    for name in ("rgb", "flow"):
-        if (stream := getattr(given, name)) is not None:
-            getattr(network, name).load_state_dict(stream.state_dict())
-    return network
+    assert given is not None
+    return with_backbone_of(given, config)
 
 
 class Results:

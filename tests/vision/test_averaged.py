@@ -51,10 +51,6 @@ def shown(lumas: Sequence[float], fps: float) -> list[Shown]:
     return [Shown(round(number / fps / UNIT_S), Flat(luma)) for number, luma in enumerate(lumas)]
 
 
-def every(step: int, frames: Iterator[Shown]) -> Iterator[tuple[int, Shown]]:
-    return ((number, frame) for number, frame in enumerate(frames) if number % step == 0)
-
-
 def sampled(frames: list[Shown], fps: float = 30.0) -> list[tuple[int, Shown]]:
     """Sample by the rule for a whole time line, as the decoder does frame by frame."""
     taken = set(sample_frames(np.array([frame.pts for frame in frames]) * UNIT_S, fps).tolist())
@@ -176,7 +172,10 @@ def test_few_frames_are_held_of_any_source() -> None:
             most = max(most, len(alive))
             yield Shown(number, picture)
 
-    for _ in averaged(frames(), lambda seen: every(400, seen), unit_s=UNIT_S, fps=30):
+    def every_400th(seen: Iterator[Shown]) -> Iterator[tuple[int, Shown]]:
+        return ((number, frame) for number, frame in enumerate(seen) if number % 400 == 0)
+
+    for _ in averaged(frames(), every_400th, unit_s=UNIT_S, fps=30):
         pass
     assert most < 30  # of 400 between two sampled ones
 

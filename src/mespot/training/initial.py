@@ -52,9 +52,14 @@ def starting_network(path: Path | None, config: Config) -> Network | None:
         )
     if same:
         return checkpoint.network
+    return with_backbone_of(checkpoint.network, config)
+
+
+def with_backbone_of(given: Network, config: Config) -> Network:
+    """Return the network of ``config`` with the streams of ``given``, which fit; the rest is random."""
     network = _random(config)
     for stream in ("rgb", "flow"):
-        if (backbone := getattr(checkpoint.network, stream)) is not None:
+        if (backbone := getattr(given, stream)) is not None:
             getattr(network, stream).load_state_dict(backbone.state_dict())
     return network
 

@@ -97,7 +97,7 @@ def averaged(
 
     def remembered() -> Iterator[Shown]:
         for frame in shown:
-            if not recent or frame.pts - recent[-1].pts >= apart:
+            if few_pixels is not False and (not recent or frame.pts - recent[-1].pts >= apart):
                 recent.append(frame)
             yield frame
 
