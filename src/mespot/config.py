@@ -190,7 +190,7 @@ class TrainingConfig(Section):
     flow_relief: float = Field(
         0.0, ge=0, lt=1, description="random factors on the flow in [1 - r, 1 + r], smooth over the face"
     )
-    reverse: bool = Field(False, description="random reversal of time; needs flow.step 1")
+    reverse: bool = Field(False, description="random reversal of time")
     short_share: float = Field(
         0.0, ge=0, le=1, description="share of the windows that end early, as short videos do, also in an expression"
     )

@@ -120,7 +120,7 @@ def test_the_expression_moves_with_the_face(carrier: Carrier) -> None:
 def test_expressions_lie_apart_and_inside_and_at_least_one_is_there(carrier: Carrier, per_minute: float) -> None:
     long = replace(carrier, order=np.tile(np.concatenate([np.arange(50), np.arange(50)[::-1]]), 5))
     for shown in (carrier, long):
-        cast = Cast(combinations_of("all"), 0.5, shown.fps, len(shown))
+        cast = Cast("all", 0.5, shown.fps, len(shown))
         for seed in range(6):
             events = draw_events(np.random.default_rng(seed), shown, cast, per_minute)
             assert events

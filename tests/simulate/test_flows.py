@@ -1,4 +1,5 @@
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,17 @@ def test_the_same_seed_gives_the_same_library(library: FlowLibrary) -> None:
     assert again.facts == library.facts
     for name in ("fields", "steps", "bounds", "intervals", "kinds"):
         np.testing.assert_array_equal(getattr(again, name), getattr(library, name))
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_flow_between_distant_frames_is_the_mean_of_that_between_neighbours(library: FlowLibrary, step: int) -> None:
+    apart = CONFIG.override([f"flow.step={step}"])
+    other = draw_library([face()], apart, count=40, seed=3, split="train", shapes=2)
+    np.testing.assert_array_equal(other.intervals, library.intervals)
+    for index, (begin, end) in enumerate(pairwise(library.bounds)):
+        steps = np.convolve(library.steps[begin:end], np.full(step, 1 / step))[: end - begin]
+        np.testing.assert_allclose(other.steps[begin:end], steps, atol=1e-6)
+        np.testing.assert_array_equal(other.fields[index], library.fields[index])
 
 
 def test_a_library_says_how_it_was_made(library: FlowLibrary) -> None:

@@ -204,16 +204,6 @@ def test_pastes_must_fit_the_streams_and_the_library(
             train(videos, [], pictures, tmp_path / "b", device="cpu")
 
 
-def test_time_does_not_run_backwards_in_flow_between_distant_frames(
-    config: Config, videos: list[Sample], tmp_path: Path
-) -> None:
-    apart = config.override(["flow.step=2", "training.reverse=true"])
-    with pytest.raises(
-        ConfigError, match=r"training\.reverse turns flow between neighbouring frames, and flow\.step is 2"
-    ):
-        train(videos, [], apart, tmp_path, device="cpu")
-
-
 def test_a_step_that_is_not_finite_changes_nothing(config: Config, make_sample: MakeSample, tmp_path: Path) -> None:
     sample = make_sample(0, frames=160)
     sample.streams.flow[:] = np.nan

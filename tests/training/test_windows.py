@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,9 @@ from mespot.core.signals import Grid
 from mespot.model.candidates import MAE, ME
 from mespot.model.network import Network
 from mespot.model.targets import Target, assign
-from mespot.training.paste import LIBRARY, RELIEF_CELLS, Paste, relief_field
+from mespot.training.paste import LIBRARY, RELIEF_CELLS, Paste, relief_field, reversed_flow
 from mespot.training.sample import Sample
-from mespot.training.source import make_source
+from mespot.training.source import VideoWindows, make_source
 from mespot.training.windows import Place, WindowSampler
 from mespot.vision.flow_library import FlowLibrary, view_facts
 
@@ -62,6 +63,29 @@ def test_augmentation_stays_within_its_limits(sampler: WindowSampler, config: Co
     sampler.config = config.training.model_copy(update={"flip": False, "crop_jitter": 0.0})
     plain = [sampler.draw(1, k) for k in range(50)]
     assert not any(place.flip or place.cut[0] for place in plain)
+
+
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_reversed_flow_is_the_flow_of_the_reversed_video(step: int) -> None:
+    places = np.cumsum(np.random.default_rng(step).normal(size=(20, 2, 3, 3)), axis=0)
+
+    def flow(places: FloatArray) -> FloatArray:
+        moved = np.zeros_like(places)
+        moved[step:] = (places[step:] - places[:-step]) / step
+        return moved
+
+    np.testing.assert_allclose(reversed_flow(flow(places), step), flow(places[::-1]), atol=1e-12)
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_windows_that_run_backwards_know_how_far_the_frames_of_a_pair_are_apart(
+    config: Config, make_sample: MakeSample, step: int
+) -> None:
+    apart = config.override([f"flow.step={step}", "training.reverse=true"])
+    source = VideoWindows([make_sample(0, frames=160)], apart, Network(apart))
+    back = next(window for window in map(partial(source.cut, 0), range(20)) if window.place.reverse)
+    assert not back.flow[:step].any()
+    assert back.flow[step].any()
 
 
 def test_time_runs_backwards_with_pictures_and_flow(config: Config, make_sample: MakeSample) -> None:
@@ -246,16 +270,23 @@ def test_a_library_of_another_size_is_refused(
         WindowSampler(sampler.samples, config.training, make_library((ME,), 5))
 
 
-@pytest.mark.parametrize("changed", ["decode.sampling_fps=25", "align.crop_px=192", "flow.head_motion=none"])
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ("decode.sampling_fps=25", "sampling_fps"),
+        ("align.crop_px=192", "crop_px"),
+        ("flow.head_motion=none", "head_motion"),
+        ("flow.step=2", "flow_step"),
+    ],
+)
 def test_a_library_of_another_view_of_the_face_is_refused(
-    sampler: WindowSampler, config: Config, make_library: MakeLibrary, changed: str
+    sampler: WindowSampler, config: Config, make_library: MakeLibrary, changed: str, name: str
 ) -> None:
     library, network = make_library((ME,)), Network(config)
     same = replace(library, facts=view_facts(config))
     for allowed in (library, same):
         make_source(sampler.samples, config, network, allowed)
     other = replace(library, facts=view_facts(config.override([changed])))
-    name = changed.split(".")[1].split("=")[0]
     with pytest.raises(ConfigError, match=f"the library of flows was made with {name} = "):
         make_source(sampler.samples, config, network, other)
 

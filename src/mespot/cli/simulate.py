@@ -27,6 +27,7 @@ NOT_OF_LAYOUTS: tuple[str, ...] = (
     "preview",
     "carriers",
     "apart_from",
+    "free_share",
     *OF_CARRIERS,
 )
 """Options that say nothing about another kind of corpus."""
@@ -65,6 +66,10 @@ def simulate(
         float, typer.Option(min=0, max=30, help="Expressions per minute, on average, about 20 at most; 0 for none.")
     ] = 9.0,
     me_share: Annotated[float, typer.Option(min=0, max=1, help="Share of micro-expressions among them.")] = 0.55,
+    free_share: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of expressions whose actions are put together by chance; not for test."),
+    ] = 0.0,
     apart_from: Annotated[
         list[Path] | None,
         typer.Option(
@@ -120,8 +125,8 @@ def simulate(
             out, layout, faces, workers, {"seed": seed, "split": split, "me_share": share, **density, **chosen}, size
         )
         return
-    choice = {"split": split, "per_minute": per_minute, "me_share": me_share, "apart_from": apart_from or ()}
-    making = {"seed": seed, "workers": workers, **choice}
+    choice = {"split": split, "per_minute": per_minute, "me_share": me_share, "free_share": free_share}
+    making = {"seed": seed, "workers": workers, "apart_from": apart_from or (), **choice}
     if carriers:
         assert out is not None  # --preview, which needs no folder, was refused
         clips = _files("carriers", "videos", carriers, VIDEO_SUFFIXES)

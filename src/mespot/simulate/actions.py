@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
 from mespot.core.expression import Kind
 
 
@@ -195,6 +197,12 @@ _TABLE = (
 
 ACTIONS: dict[int, Action] = {action.number: action for action in _TABLE}
 """The action units by their number."""
+ACTIONS_OF: dict[str, tuple[int, ...]] = {
+    "upper": (1, 2, 4, 5, 7),
+    "middle": (6, 9, 10),
+    "lower": (12, 14, 15, 17, 20, 23, 24, 25, 26),
+}
+"""The action units of each region of the face."""
 ROWS: dict[int, int] = {number: row for row, number in enumerate(ACTIONS)}
 """Row of each action in arrays of strengths, by its number."""
 
@@ -250,6 +258,21 @@ def combinations_of(split: str) -> tuple[Combination, ...]:
     if split == "all":
         return COMBINATIONS
     return tuple(one for one in COMBINATIONS if (one.name in HELD_OUT) == (split == "test"))
+
+
+def free_combination(rng: np.random.Generator, region: str, split: str) -> Combination:
+    """Put one to three actions of a region together by chance; ``any`` is the whole face.
+
+    The table has few combinations with some actions, and `HELD_OUT` takes most of those from training: of the dimpler
+    (14) a weak one beside a smile is left. What training must not see are held-out combinations, not actions.
+    """
+    numbers = ACTIONS_OF.get(region, tuple(ACTIONS))
+    while True:
+        drawn = sorted(rng.choice(numbers, size=int(rng.integers(1, 4)), replace=False).tolist())
+        strengths = tuple((int(number), float(rng.uniform(0.4, 1.0))) for number in drawn)
+        combination = Combination(strengths, region, me=1.0, mae=1.0, one_sided=0.2)
+        if split == "all" or combination.name not in HELD_OUT:
+            return combination
 
 
 def frequency(combination: Combination, kind: Kind) -> float:

@@ -85,6 +85,7 @@ def simulate_corpus(
     split: str = "all",
     per_minute: float = PER_MINUTE,
     me_share: float = ME_SHARE,
+    free_share: float = 0.0,
     exact: bool = False,
     apart_from: Sequence[Path] = (),
     on_progress: Progress | None = None,
@@ -116,6 +117,8 @@ def simulate_corpus(
         in 25 has none.
     me_share : float
         Share of ME among the expressions, 0 to 1.
+    free_share : float
+        Share of the expressions whose actions are put together by chance, not taken from the table; not for ``test``.
     exact : bool
         Whether to write the exact motion beside each video, see `mespot.simulate.exact.MotionProbe.save`.
     apart_from : sequence of Path
@@ -137,7 +140,7 @@ def simulate_corpus(
         A file of ``faces`` that cannot be read or shows no face.
     """
     _check(faces, minutes, workers, size, fps, clip_s)
-    check_choice(split, per_minute, me_share)
+    check_choice(split, per_minute, me_share, free_share)
     check_apart([Path(face) for face in faces], split, apart_from)
     count = max(1, math.ceil(minutes * 60 / clip_s - 1e-9))
     sizes = tuple((int(w), int(h)) for w, h in size)
@@ -151,6 +154,7 @@ def simulate_corpus(
             split,
             per_minute,
             me_share,
+            free_share,
             index,
             sizes,
             rates,
@@ -162,13 +166,13 @@ def simulate_corpus(
     return write_corpus(out, jobs, simulate_video, workers=workers, on_progress=on_progress)
 
 
-def check_choice(split: str, per_minute: float, me_share: float) -> None:
+def check_choice(split: str, per_minute: float, me_share: float, free_share: float = 0.0) -> None:
     """Make sure that expressions can be drawn as asked for.
 
     Raises
     ------
     ConfigError
-        No split, a negative number of expressions or a share outside 0 to 1.
+        No split, a negative number of expressions, a share outside 0 to 1, or free combinations in the test split.
     """
     if split not in ("all", "train", "test"):
         raise ConfigError(f"a split is all, train or test, not {split}; choose one of them.")
@@ -176,6 +180,10 @@ def check_choice(split: str, per_minute: float, me_share: float) -> None:
         raise ConfigError(f"a minute has 0 to 60 expressions, not {per_minute:g}; correct the number.")
     if not 0 <= me_share <= 1:
         raise ConfigError(f"the share of ME lies in 0 to 1, not at {me_share:g}; correct it.")
+    if not 0 <= free_share <= 1:
+        raise ConfigError(f"the share of free combinations lies in 0 to 1, not at {free_share:g}; correct it.")
+    if free_share and split == "test":
+        raise ConfigError("test videos show the held-out combinations alone; leave out the share of free ones.")
 
 
 def draw_job(job: Job) -> tuple[Scene, np.random.Generator]:
@@ -189,6 +197,7 @@ def draw_job(job: Job) -> tuple[Scene, np.random.Generator]:
         split=job.split,
         per_minute=job.per_minute,
         me_share=job.me_share,
+        free_share=job.free_share,
     )
     return scene, rng
 

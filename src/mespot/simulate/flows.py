@@ -20,7 +20,7 @@ from mespot.core.errors import ConfigError, FaceError
 from mespot.core.expression import Kind
 from mespot.core.signals import Float32
 from mespot.model.candidates import CLASS_OF_KIND
-from mespot.simulate.actions import ACTIONS, HELD_OUT, Combination, Side, combinations_of, frequency
+from mespot.simulate.actions import Combination, Side, combinations_of, free_combination, frequency
 from mespot.simulate.fields import FaceFields, edge_motion
 from mespot.simulate.identity import find_mesh, load_still
 from mespot.simulate.manifest import source_digest
@@ -100,7 +100,7 @@ def draw_library(
         face = _face(landmarks[number], config)  # one at a time: the fields of its actions take much memory
         for _ in range(shares[number]):
             kind = Kind.ME if rng.random() < me_share else Kind.MAE
-            course, interval = _draw_steps(rng, kind, config.decode.sampling_fps)
+            course, interval = _draw_steps(rng, kind, config.decode.sampling_fps, config.flow.step)
             fields.append(_draw_field(rng, face, draw_combination(rng, kind, split), kind, config))
             steps.append(course)
             intervals.append(interval)
@@ -139,15 +139,15 @@ def _check(faces: Sequence[Path], config: Config, count: int, split: str, me_sha
         )
 
 
-def _draw_steps(rng: np.random.Generator, kind: Kind, fps: float) -> tuple[Float32, tuple[int, int]]:
-    """Draw a course: its change per sampled frame, and the rows of the expression among them."""
+def _draw_steps(rng: np.random.Generator, kind: Kind, fps: float, step: int) -> tuple[Float32, tuple[int, int]]:
+    """Draw a course: its change per sampled frame over the last ``step`` of them, and the expression's rows."""
     while True:
         course = draw_course(rng, kind, _LEAD_S, fps)
         rows = round((course.stop_s + _LEAD_S) * fps)
         marks = course.annotation(fps, rows)
         if marks is not None:
-            strength = course.strength(np.arange(rows) / fps)
-            return np.diff(strength, prepend=0.0).astype(np.float32), (marks[0], marks[2] + 1)
+            strength = np.pad(course.strength(np.arange(rows) / fps), (step, 0))
+            return ((strength[step:] - strength[:-step]) / step).astype(np.float32), (marks[0], marks[2] + 1)
 
 
 def _draw_field(
@@ -163,17 +163,12 @@ def _draw_field(
 
 
 def draw_combination(rng: np.random.Generator, kind: Kind, split: str) -> Combination:
-    """Draw a combination of the table, or put one to three actions together by chance."""
+    """Draw a combination of the table, or one put together by chance."""
     table = combinations_of(split)
     if rng.random() >= FREE_SHARE:
         share = np.array([frequency(combination, kind) for combination in table])
         return table[int(rng.choice(len(table), p=share / share.sum()))]
-    while True:
-        numbers = sorted(rng.choice(list(ACTIONS), size=int(rng.integers(1, 4)), replace=False).tolist())
-        strengths = tuple((int(number), float(rng.uniform(0.4, 1.0))) for number in numbers)
-        drawn = Combination(strengths, "any", me=1.0, mae=1.0, one_sided=0.2)
-        if split == "all" or drawn.name not in HELD_OUT:
-            return drawn
+    return free_combination(rng, "any", split)
 
 
 def _shapes(path: Path, shapes: int, rng: np.random.Generator, config: Config) -> list[Float32]:

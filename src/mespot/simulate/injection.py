@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from mespot.core.errors import ConfigError
-from mespot.simulate.actions import combinations_of
 from mespot.simulate.carrier import Carrier, draw_events, inject, load_carrier
 from mespot.simulate.corpus import check_choice
 from mespot.simulate.manifest import PRESET, Progress, VideoJob, check_apart, source_digest, write_corpus, write_json
@@ -46,6 +45,7 @@ def inject_corpus(
     split: str = "all",
     per_minute: float = PER_MINUTE,
     me_share: float = ME_SHARE,
+    free_share: float = 0.0,
     repeat: int = 1,
     workers: int = 1,
     apart_from: Sequence[Path] = (),
@@ -69,6 +69,8 @@ def inject_corpus(
         Expressions per minute, on average.
     me_share : float
         Share of ME among the expressions, 0 to 1.
+    free_share : float
+        As for `mespot.simulate.corpus.simulate_corpus`.
     repeat : int
         Passes through a clip, forwards and backwards in turn: 10 make 30 s of 3 s.
     workers : int
@@ -92,7 +94,7 @@ def inject_corpus(
         A clip that cannot be read or does not show one face throughout.
     """
     _check(clips, copies, repeat, workers)
-    check_choice(split, per_minute, me_share)
+    check_choice(split, per_minute, me_share, free_share)
     check_apart([Path(clip) for clip in clips], split, apart_from)
     jobs = [
         InjectionJob(
@@ -103,6 +105,7 @@ def inject_corpus(
             split,
             per_minute,
             me_share,
+            free_share,
             copy,
             repeat,
         )
@@ -117,7 +120,7 @@ def inject_video(job: InjectionJob) -> None:
     digest = source_digest(job.source)
     carrier = _carrier(job.source, digest, job.repeat)
     rng = np.random.default_rng([job.seed, job.copy, int(digest, 16)])
-    cast = Cast(combinations_of(job.split), job.me_share, carrier.fps, len(carrier))
+    cast = Cast(job.split, job.me_share, carrier.fps, len(carrier), job.free_share)
     events = draw_events(rng, carrier, cast, job.per_minute if job.copy else 0.0)
     width, height = carrier.size
     with VideoWriter(job.video, width_px=width, height_px=height, fps=carrier.fps, crf=_CRF, preset=PRESET) as video:

@@ -50,6 +50,8 @@ class VideoJob:
         Expressions per minute, on average.
     me_share : float
         Share of ME among the expressions.
+    free_share : float
+        Share of the expressions whose actions are put together by chance.
     """
 
     out: Path
@@ -59,6 +61,7 @@ class VideoJob:
     split: str
     per_minute: float
     me_share: float
+    free_share: float
 
     @property
     def video(self) -> Path:
@@ -77,6 +80,8 @@ class VideoJob:
     def key(self) -> str:
         """Digest of all that decides the video."""
         facts = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("out", "source")}
+        if not facts["free_share"]:
+            del facts["free_share"]  # videos that were made before there was one stay finished
         identity = (VERSION, source_digest(self.source), self.source.stem, sorted(facts.items()))
         return hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mespot.core.expression import ME_LONGEST_S, Kind
 from mespot.core.signals import Float32
-from mespot.simulate.actions import Combination, Side, combinations_of, frequency
+from mespot.simulate.actions import ACTIONS_OF, Combination, Side, combinations_of, free_combination, frequency
 from mespot.simulate.fields import CROP_EYE_PX, FaceFields, edge_motion
 from mespot.simulate.identity import Variation
 from mespot.simulate.kernels import NOISE_TILE_PX
@@ -132,20 +132,23 @@ class Cast:
 
     Parameters
     ----------
-    combinations : tuple of Combination
-        Which actions may occur.
+    split : str
+        Which combinations of actions may occur, see `combinations_of`.
     me_share : float
         Share of ME.
     fps : float
         Frames per second.
     frames : int
         Length of the video.
+    free_share : float
+        Share of the expressions whose actions are put together by chance, see `free_combination`.
     """
 
-    combinations: tuple[Combination, ...]
+    split: str
     me_share: float
     fps: float
     frames: int
+    free_share: float = 0.0
 
     @property
     def duration_s(self) -> float:
@@ -164,11 +167,9 @@ class Cast:
         Event or None
             None where the video ends too early or no region is free.
         """
-        free = [combination for combination in self.combinations if combination.region not in blocked]
-        if not free:
+        combination = self._draw_combination(rng, kind, blocked)
+        if combination is None:
             return None
-        share = np.array([frequency(combination, kind) for combination in free])
-        combination = free[int(rng.choice(len(free), p=share / share.sum()))]
         one_sided = rng.random() < combination.one_sided
         side = (Side.LEFT if rng.random() < 0.5 else Side.RIGHT) if one_sided else Side.BOTH
         course = draw_course(rng, kind, start_s, self.fps)
@@ -177,6 +178,19 @@ class Cast:
         if marks is None or (marks[2] + 1 >= self.frames and not _enough(kind, marks, self.fps)):
             return None
         return Event(kind, combination, side, intensity, course, *marks)
+
+    def _draw_combination(self, rng: np.random.Generator, kind: Kind, blocked: Set[str]) -> Combination | None:
+        if self.free_share and rng.random() < self.free_share:
+            regions = [region for region in ACTIONS_OF if region not in blocked]
+            share = np.array([len(ACTIONS_OF[region]) for region in regions], np.float64)
+            if not regions:
+                return None
+            return free_combination(rng, regions[int(rng.choice(len(regions), p=share / share.sum()))], self.split)
+        open_ = [combination for combination in combinations_of(self.split) if combination.region not in blocked]
+        if not open_:
+            return None
+        share = np.array([frequency(combination, kind) for combination in open_])
+        return open_[int(rng.choice(len(open_), p=share / share.sum()))]
 
 
 def draw_scene(
@@ -188,6 +202,7 @@ def draw_scene(
     split: str = "all",
     per_minute: float = PER_MINUTE,
     me_share: float = ME_SHARE,
+    free_share: float = 0.0,
 ) -> Scene:
     """Draw the script of one video.
 
@@ -206,6 +221,8 @@ def draw_scene(
         none, and every one none if it is 0.
     me_share : float
         Share of ME among them.
+    free_share : float
+        Share of them whose actions are put together by chance.
     """
     size = sizes[int(rng.integers(len(sizes)))]
     fps = float(rates[int(rng.integers(len(rates)))])
@@ -214,7 +231,7 @@ def draw_scene(
     short = min(size[0], size[1] * 4 / 3)
     variation = Variation.draw(rng, (low * short, high * short))
     nuisance = draw_nuisance(rng, np.arange(frames) / fps)
-    cast = Cast(combinations_of(split), me_share, fps, frames)
+    cast = Cast(split, me_share, fps, frames, free_share)
     events = _draw_events(rng, cast, nuisance.distractions, per_minute)
     tiles = _noise_tiles(rng)
     read, shot = float(rng.uniform(0.2, 1.5)), float(rng.uniform(0.3, 2.6))

@@ -169,12 +169,15 @@ def relief_field(relief: Sequence[float], side: int) -> Float32:
     return np.asarray(cv2.resize(cells, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def reversed_flow(flow: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Return (T, 2, S, S) flow of neighbouring frames as it is when the video runs backwards.
+def reversed_flow(flow: npt.NDArray[np.floating], step: int) -> npt.NDArray[np.floating]:
+    """Return (T, 2, S, S) flow of frames ``step`` apart as it is when the video runs backwards.
 
-    A row holds the way from the frame before to its own: reversed it is told of the frame before, and negated.
+    A row holds the way from the frame ``step`` before to its own: reversed it is told of the earlier one, and negated.
+    The first ``step`` rows then have no frame so far before them, and are 0 as they are where a video begins.
     """
-    return np.concatenate([np.zeros_like(flow[:1]), -flow[:0:-1]])
+    back = np.zeros_like(flow)
+    back[step:] = -flow[step:][::-1]
+    return back
 
 
 def _moved(flow: Float32, right: int, down: int) -> Float32:

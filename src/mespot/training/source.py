@@ -69,7 +69,7 @@ class VideoWindows:
     def __init__(
         self, samples: Sequence[Sample], config: Config, network: Network, library: FlowLibrary | None = None
     ) -> None:
-        self._sampler = WindowSampler(samples, config.training, library)
+        self._sampler = WindowSampler(samples, config.training, library, config.flow.step)
         self._backbone = config.backbone
         self._grids = network.grids()
         self._lengths = [-(-config.training.window_frames // grid.stride) for grid in self._grids]
@@ -136,8 +136,7 @@ def check_pastes(config: Config, library: FlowLibrary | None) -> None:
     Raises
     ------
     ConfigError
-        ``training.pastes`` or ``overlay_share`` does not fit the streams, the pastes not the library, or
-        ``training.reverse`` not the flow.
+        ``training.pastes`` or ``overlay_share`` does not fit the streams, or the pastes not the library.
     """
     pastes, end_to_end = config.training.pastes, config.training.mode == "end_to_end"
     for name, share in (("pastes", pastes), ("overlay_share", config.training.overlay_share)):
@@ -145,11 +144,6 @@ def check_pastes(config: Config, library: FlowLibrary | None) -> None:
             raise ConfigError(
                 f"training.{name} adds flow that pictures would not show; set it to 0, or backbone.streams=flow."
             )
-    if config.training.reverse and end_to_end and config.flow.step != 1:
-        raise ConfigError(
-            f"training.reverse turns flow between neighbouring frames, and flow.step is {config.flow.step}; set one of "
-            "them to another value."
-        )
     if pastes == 0 and end_to_end and library is not None and not config.backbone.sees_rgb:
         raise ConfigError("training.pastes is 0: nothing of the library would be pasted; set it, for example to 3.")
 

@@ -115,9 +115,17 @@ class WindowSampler:
         Window length, augmentation, seed.
     library : FlowLibrary, optional
         Expressions that are pasted besides those of the videos, at the size of the videos' flow.
+    flow_step : int
+        Rows between the two frames of a flow pair, ``flow.step``.
     """
 
-    def __init__(self, samples: Sequence[Sample], config: TrainingConfig, library: FlowLibrary | None = None) -> None:
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        config: TrainingConfig,
+        library: FlowLibrary | None = None,
+        flow_step: int = 1,
+    ) -> None:
         if not samples:
             raise ValueError("there are no videos to draw windows from")
         if library is not None and library.fields.shape[1:] != samples[0].streams.flow.shape[1:]:
@@ -128,6 +136,7 @@ class WindowSampler:
         self.samples = samples
         self.config = config
         self.library = library
+        self.flow_step = flow_step
         lengths = np.array([len(sample.streams) for sample in samples], np.float64)
         self._shares = lengths / lengths.sum()
         # Of an expression outside the sampled frames there is nothing to show or to paste.
@@ -259,7 +268,7 @@ class WindowSampler:
         pictures = None if streams.rgb is None else streams.rgb[rows]
         if place.reverse:
             pictures = None if pictures is None else pictures[::-1]
-            flow[:frames], valid[:frames] = reversed_flow(flow[:frames]), valid[:frames][::-1].copy()
+            flow[:frames], valid[:frames] = reversed_flow(flow[:frames], self.flow_step), valid[:frames][::-1].copy()
             told = frames - told[:, ::-1]
         return Window(
             rgb=None if pictures is None else np.pad(pictures, padding, mode="edge"),

@@ -32,8 +32,8 @@ class FlowLibrary:
         Displacement at the apex as the network would see it: averaged to its input, head motion removed, px of the
         crop.
     steps : (M,) float32
-        Change of every expression's strength per sampled frame, one expression after the other; the strength at the
-        apex is at most 1, for frames may lie beside the peak.
+        Change of every expression's strength per sampled frame, mean of the last ``flow.step`` of them, one expression
+        after the other; the strength at the apex is at most 1, for frames may lie beside the peak.
     bounds : (N + 1,) int64
         Where the steps of each expression begin, and where the last ones end.
     intervals : (N, 2) int64
@@ -117,4 +117,5 @@ def view_facts(config: Config) -> dict[str, str]:
         "crop_px": str(config.align.crop_px),
         "mask_face": str(config.flow.mask_face),
         "head_motion": config.flow.head_motion,
+        "flow_step": str(config.flow.step),
     }
