@@ -1,14 +1,17 @@
+import numpy as np
 import pytest
 
 from mespot.core.expression import Kind
 from mespot.simulate.actions import (
     ACTIONS,
+    ACTIONS_OF,
     COMBINATIONS,
     HELD_OUT,
     MIRROR,
     Action,
     Combination,
     combinations_of,
+    free_combination,
     frequency,
 )
 
@@ -45,3 +48,30 @@ def test_training_and_test_combinations_are_disjoint_and_complete() -> None:
     assert {one.name for one in test} == set(HELD_OUT)
     assert not set(train) & set(test)
     assert set(train) | set(test) == set(COMBINATIONS) == set(combinations_of("all"))
+
+
+def test_every_action_belongs_to_one_region_that_of_the_table() -> None:
+    assert sorted(number for numbers in ACTIONS_OF.values() for number in numbers) == sorted(ACTIONS)
+    for combination in COMBINATIONS:
+        if len(combination.strengths) == 1:
+            assert combination.strengths[0][0] in ACTIONS_OF[combination.region]
+
+
+@pytest.mark.parametrize("region", [*ACTIONS_OF, "any"])
+def test_free_combinations_show_every_action_of_their_region(region: str) -> None:
+    rng = np.random.default_rng(0)
+    drawn = [free_combination(rng, region, "train") for _ in range(300)]
+    numbers = {number for one in drawn for number, _ in one.strengths}
+    assert numbers == set(ACTIONS_OF.get(region, ACTIONS))
+    assert {one.region for one in drawn} == {region}
+    assert {len(one.strengths) for one in drawn} == {1, 2, 3}
+    assert all(len({number for number, _ in one.strengths}) == len(one.strengths) for one in drawn)
+    assert all(0.4 <= strength <= 1.0 for one in drawn for _, strength in one.strengths)
+    assert all(one.limit_px() > 2.5 for one in drawn)
+
+
+def test_free_combinations_keep_what_is_held_out_from_training_alone() -> None:
+    rng = np.random.default_rng(0)
+    names = {split: {free_combination(rng, "lower", split).name for _ in range(1000)} for split in ("train", "all")}
+    assert not names["train"] & set(HELD_OUT)
+    assert {"14", "20", "14+17", "15+17"} <= names["all"]

@@ -9,7 +9,7 @@ import pytest
 
 from mespot.core.errors import ConfigError, FaceError, VideoError
 from mespot.core.expression import Kind
-from mespot.simulate.actions import COMBINATIONS, Side, combinations_of
+from mespot.simulate.actions import COMBINATIONS, Side
 from mespot.simulate.carrier import Carrier, Injection, draw_events, inject, load_carrier
 from mespot.simulate.fields import CROP_EYE_PX, Frame
 from mespot.simulate.scene import Cast, Event

@@ -14,6 +14,7 @@ from mespot.data.dataset import AnnotatedVideo
 from mespot.data.table import load_table
 from mespot.simulate.actions import COMBINATIONS
 from mespot.simulate.corpus import COLUMNS, simulate_corpus
+from mespot.simulate.manifest import VERSION, VideoJob, source_digest
 from mespot.simulate.preview import preview_sheet
 from mespot.vision.decode import VideoReader
 
@@ -108,6 +109,16 @@ def test_another_seed_makes_other_videos_in_the_same_folder(corpus: Path, tmp_pa
     assert all(mine[name] != theirs[name] for name in mine)
 
 
+def test_videos_that_were_made_before_there_were_free_combinations_stay_finished(tmp_path: Path) -> None:
+    without, some = (
+        VideoJob(tmp_path, "sim_00000", FACES[0], 5, "all", 9.0, 0.5, free_share=share).key() for share in (0.0, 0.3)
+    )
+    facts = {"name": "sim_00000", "seed": 5, "split": "all", "per_minute": 9.0, "me_share": 0.5}
+    before = (VERSION, source_digest(FACES[0]), "grace_hopper", sorted(facts.items()))
+    assert without == hashlib.sha256(repr(before).encode()).hexdigest()[:16]
+    assert some != without
+
+
 def test_what_an_interrupted_remake_leaves_describes_no_other_video(tmp_path: Path) -> None:
     faces = [tmp_path / "ann.jpg", tmp_path / "bob.jpg"]
     portrait = FACES[0].read_bytes()
@@ -146,6 +157,8 @@ def test_what_an_interrupted_remake_leaves_describes_no_other_video(tmp_path: Pa
         ({"split": "validation"}, "is all, train or test"),
         ({"per_minute": -1.0}, "0 to 60 expressions"),
         ({"me_share": 1.5}, "share of ME"),
+        ({"free_share": 1.5}, "share of free combinations lies in 0 to 1, not at 1.5"),
+        ({"free_share": 0.5, "split": "test"}, "test videos show the held-out combinations alone"),
         ({"apart_from": [Path("none.json")]}, "none.json: is no manifest"),
     ],
 )

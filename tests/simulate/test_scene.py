@@ -5,17 +5,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mespot.core.expression import Kind
-from mespot.simulate.actions import HELD_OUT
+from mespot.simulate.actions import COMBINATIONS, HELD_OUT
 from mespot.simulate.fields import CROP_EYE_PX
 from mespot.simulate.render import Neutral
-from mespot.simulate.scene import Scene, draw_scene
+from mespot.simulate.scene import Cast, Scene, draw_scene
 from mespot.simulate.timing import ONSET_SHARE
 
 Face = tuple[Neutral, npt.NDArray[np.float32]]
 
 
-def scene_of(seed: int, split: str = "all", clip_s: float = 60.0) -> Scene:
-    return draw_scene(np.random.default_rng(seed), sizes=[(640, 480)], rates=[30.0], clip_s=clip_s, split=split)
+def scene_of(seed: int, split: str = "all", clip_s: float = 60.0, free_share: float = 0.0) -> Scene:
+    rng = np.random.default_rng(seed)
+    return draw_scene(rng, sizes=[(640, 480)], rates=[30.0], clip_s=clip_s, split=split, free_share=free_share)
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +96,33 @@ def test_splits_share_no_combination() -> None:
     assert train
 
 
-def test_what_overlaps_moves_other_muscles_and_makes_no_held_out_combination() -> None:
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_as_many_combinations_are_free_as_asked_for(share: float) -> None:
+    events = [event for seed in range(30) for event in scene_of(seed, "train", free_share=share).events]
+    free = np.mean([event.combination not in COMBINATIONS for event in events])
+    assert len(events) > 200
+    assert free == share or (0 < share < 1 and abs(free - share) < 0.1)
+
+
+def test_free_combinations_stay_where_speech_is_not() -> None:
+    for seed in range(30):
+        scene = scene_of(seed, "train", free_share=1.0)
+        talks = [one for one in scene.nuisance.distractions if one.kind == "speech"]
+        for event in scene.events:
+            if any(one.start_s < event.course.start_s < one.stop_s for one in talks):
+                assert event.combination.region == "upper"
+
+
+def test_no_combination_is_free_where_no_region_is() -> None:
+    cast = Cast("train", 0.5, 30.0, 900, free_share=1.0)
+    assert cast.draw(np.random.default_rng(0), Kind.ME, 1.0, {"upper", "middle", "lower"}) is None
+
+
+@pytest.mark.parametrize("free_share", [0.0, 1.0])
+def test_what_overlaps_moves_other_muscles_and_makes_no_held_out_combination(free_share: float) -> None:
     together = 0
     for seed in range(150):
-        events = scene_of(seed, "train").events
+        events = scene_of(seed, "train", free_share=free_share).events
         for number, one in enumerate(events):
             for other in events[number + 1 :]:
                 if one.onset <= other.offset and other.onset <= one.offset:
