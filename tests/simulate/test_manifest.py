@@ -37,7 +37,7 @@ def test_a_face_in_two_splits_is_refused(tmp_path: Path, video: tuple[str, str, 
 def test_a_held_out_combination_in_two_splits_is_refused(tmp_path: Path) -> None:
     everything = manifest(tmp_path / "all.json", "all", ("ann", "a", ["4", "14"]))
     test = manifest(tmp_path / "test.json", "test", ("bob", "b", ["14"]))
-    with pytest.raises(ConfigError, match="held-out actions 14"):
+    with pytest.raises(ConfigError, match="held-out combination 14"):
         check_disjoint([everything, test])
 
 
@@ -62,7 +62,7 @@ def test_a_planned_corpus_is_held_against_existing_ones(tmp_path: Path) -> None:
     check_apart([face], "train", [free])
     shows_held_out = manifest(tmp_path / "all.json", "all", ("bob", "b", ["4", "20"]))
     check_apart([face], "train", [shows_held_out])
-    with pytest.raises(ConfigError, match="held-out actions 20"):
+    with pytest.raises(ConfigError, match="held-out combination 20"):
         check_apart([face], "test", [free, shows_held_out])
     same = manifest(tmp_path / "same.json", "test", ("renamed", source_digest(face), []))
     for split in ("train", "test"):

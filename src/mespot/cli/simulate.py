@@ -60,7 +60,7 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same videos.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Videos made at the same time.")] = 1,
     split: Annotated[
-        str, typer.Option(help="Actions to show: train and test have none in common, all has every one.")
+        str, typer.Option(help="Combinations of actions: train and test have none in common, all has every one.")
     ] = "all",
     per_minute: Annotated[
         float, typer.Option(min=0, max=30, help="Expressions per minute, on average, about 20 at most; 0 for none.")
@@ -68,13 +68,13 @@ def simulate(
     me_share: Annotated[float, typer.Option(min=0, max=1, help="Share of micro-expressions among them.")] = 0.55,
     free_share: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Share of expressions whose actions are put together by chance; not for test."),
+        typer.Option(min=0, max=1, help="Share of expressions whose actions are combined by chance; not for test."),
     ] = 0.0,
     apart_from: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="MANIFEST.json",
-            help="A corpus that may share no face, clip or held-out action with this one; may be repeated.",
+            help="A corpus that may share no face, clip or held-out combination with this one; may be repeated.",
         ),
     ] = None,
     size: Annotated[

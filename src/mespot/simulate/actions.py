@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -81,7 +82,7 @@ class Combination:
     strengths : tuple of (int, float)
         Action units with their relative strength.
     region : str
-        "upper", "middle" or "lower" face: what may overlap with what.
+        "upper", "middle" or "lower" face: what may overlap with what; "any" where that does not matter.
     me, mae : float
         Relative frequency among micro- and macro-expressions.
     one_sided : float
@@ -203,6 +204,8 @@ ACTIONS_OF: dict[str, tuple[int, ...]] = {
     "lower": (12, 14, 15, 17, 20, 23, 24, 25, 26),
 }
 """The action units of each region of the face."""
+TWO_SIDED = frozenset({5, 9, 17, 23, 24, 25, 26})
+"""Action units that people do not show, or that the simulator cannot, on one side alone: on the midline or of the jaw."""
 ROWS: dict[int, int] = {number: row for row, number in enumerate(ACTIONS)}
 """Row of each action in arrays of strengths, by its number."""
 
@@ -261,18 +264,42 @@ def combinations_of(split: str) -> tuple[Combination, ...]:
 
 
 def free_combination(rng: np.random.Generator, region: str, split: str) -> Combination:
-    """Put one to three actions of a region together by chance; ``any`` is the whole face.
+    """Put one to three actions together by chance, the strongest at full strength.
 
-    The table has few combinations with some actions, and `HELD_OUT` takes most of those from training: of the dimpler
-    (14) a weak one beside a smile is left. What training must not see are held-out combinations, not actions.
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of chance.
+    region : str
+        Whose actions: one of `ACTIONS_OF`, or ``any`` for the whole face.
+    split : str
+        ``train`` shows none of `HELD_OUT`, though one may be part of a larger combination, as it may in the table
+        (1+4 of 1+2+4); ``all`` has every one.
+
+    Raises
+    ------
+    ValueError
+        Another split or region: test videos show `HELD_OUT` alone.
     """
-    numbers = ACTIONS_OF.get(region, tuple(ACTIONS))
+    if split not in ("all", "train"):
+        raise ValueError(f"combinations are put together for the splits all and train, not for {split}")
+    if region != "any" and region not in ACTIONS_OF:
+        raise ValueError(f"a face has the regions {', '.join(ACTIONS_OF)}, not {region}")
+    numbers = tuple(ACTIONS) if region == "any" else ACTIONS_OF[region]
     while True:
         drawn = sorted(rng.choice(numbers, size=int(rng.integers(1, 4)), replace=False).tolist())
-        strengths = tuple((int(number), float(rng.uniform(0.4, 1.0))) for number in drawn)
-        combination = Combination(strengths, region, me=1.0, mae=1.0, one_sided=0.2)
+        strengths = rng.uniform(0.4, 1.0, len(drawn))
+        relative = tuple(zip(drawn, (strengths / strengths.max()).tolist(), strict=True))
+        one_sided = 0.0 if TWO_SIDED & set(drawn) else 0.25
+        combination = Combination(relative, region, me=1.0, mae=1.0, one_sided=one_sided)
         if split == "all" or combination.name not in HELD_OUT:
             return combination
+
+
+def table_combination(rng: np.random.Generator, kind: Kind, candidates: Sequence[Combination]) -> Combination:
+    """Draw one of ``candidates``, at least one, as often as ``kind`` shows it."""
+    share = np.array([frequency(combination, kind) for combination in candidates])
+    return candidates[int(rng.choice(len(candidates), p=share / share.sum()))]
 
 
 def frequency(combination: Combination, kind: Kind) -> float:

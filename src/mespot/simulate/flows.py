@@ -20,7 +20,7 @@ from mespot.core.errors import ConfigError, FaceError
 from mespot.core.expression import Kind
 from mespot.core.signals import Float32
 from mespot.model.candidates import CLASS_OF_KIND
-from mespot.simulate.actions import Combination, Side, combinations_of, free_combination, frequency
+from mespot.simulate.actions import Combination, Side, combinations_of, free_combination, table_combination
 from mespot.simulate.fields import FaceFields, edge_motion
 from mespot.simulate.identity import find_mesh, load_still
 from mespot.simulate.manifest import source_digest
@@ -143,7 +143,7 @@ def _draw_steps(rng: np.random.Generator, kind: Kind, fps: float, step: int) -> 
     """Draw a course: its change per sampled frame over the last ``step`` of them, and the expression's rows."""
     while True:
         course = draw_course(rng, kind, _LEAD_S, fps)
-        rows = round((course.stop_s + _LEAD_S) * fps)
+        rows = round((course.stop_s + _LEAD_S) * fps) + step - 1  # until the last frame is no longer part of a pair
         marks = course.annotation(fps, rows)
         if marks is not None:
             strength = np.pad(course.strength(np.arange(rows) / fps), (step, 0))
@@ -164,10 +164,8 @@ def _draw_field(
 
 def draw_combination(rng: np.random.Generator, kind: Kind, split: str) -> Combination:
     """Draw a combination of the table, or one put together by chance."""
-    table = combinations_of(split)
     if rng.random() >= FREE_SHARE:
-        share = np.array([frequency(combination, kind) for combination in table])
-        return table[int(rng.choice(len(table), p=share / share.sum()))]
+        return table_combination(rng, kind, combinations_of(split))
     return free_combination(rng, "any", split)
 
 

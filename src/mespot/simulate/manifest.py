@@ -244,7 +244,7 @@ class _Contents:
         shown = self.held_out & other.held_out
         if self.split != other.split and shown:
             raise ConfigError(
-                f"{other.name}: shows the held-out actions {min(shown)}, as does {self.name}; make one as the split "
+                f"{other.name}: shows the held-out combination {min(shown)}, as does {self.name}; make one as the split "
                 "train and the other as test."
             )
 

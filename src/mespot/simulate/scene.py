@@ -9,7 +9,7 @@ import numpy as np
 
 from mespot.core.expression import ME_LONGEST_S, Kind
 from mespot.core.signals import Float32
-from mespot.simulate.actions import ACTIONS_OF, Combination, Side, combinations_of, free_combination, frequency
+from mespot.simulate.actions import ACTIONS_OF, Combination, Side, combinations_of, free_combination, table_combination
 from mespot.simulate.fields import CROP_EYE_PX, FaceFields, edge_motion
 from mespot.simulate.identity import Variation
 from mespot.simulate.kernels import NOISE_TILE_PX
@@ -182,15 +182,13 @@ class Cast:
     def _draw_combination(self, rng: np.random.Generator, kind: Kind, blocked: Set[str]) -> Combination | None:
         if self.free_share and rng.random() < self.free_share:
             regions = [region for region in ACTIONS_OF if region not in blocked]
-            share = np.array([len(ACTIONS_OF[region]) for region in regions], np.float64)
             if not regions:
                 return None
-            return free_combination(rng, regions[int(rng.choice(len(regions), p=share / share.sum()))], self.split)
-        open_ = [combination for combination in combinations_of(self.split) if combination.region not in blocked]
-        if not open_:
-            return None
-        share = np.array([frequency(combination, kind) for combination in open_])
-        return open_[int(rng.choice(len(open_), p=share / share.sum()))]
+            actions = np.array([len(ACTIONS_OF[region]) for region in regions])
+            region = regions[int(rng.choice(len(regions), p=actions / actions.sum()))]
+            return free_combination(rng, region, self.split)
+        allowed = [combination for combination in combinations_of(self.split) if combination.region not in blocked]
+        return table_combination(rng, kind, allowed) if allowed else None
 
 
 def draw_scene(

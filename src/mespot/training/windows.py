@@ -268,7 +268,8 @@ class WindowSampler:
         pictures = None if streams.rgb is None else streams.rgb[rows]
         if place.reverse:
             pictures = None if pictures is None else pictures[::-1]
-            flow[:frames], valid[:frames] = reversed_flow(flow[:frames], self.flow_step), valid[:frames][::-1].copy()
+            flow[:frames] = reversed_flow(flow[:frames], self.flow_step)
+            valid[:frames] = valid[:frames][::-1].copy()
             told = frames - told[:, ::-1]
         return Window(
             rgb=None if pictures is None else np.pad(pictures, padding, mode="edge"),

@@ -19,6 +19,8 @@ from mespot.core.atomic import whole_file
 from mespot.core.errors import ConfigError
 from mespot.core.signals import Float32
 
+BEFORE = {"flow_step": "1"}
+"""Facts of libraries that were made before these were stated."""
 _ARRAYS = ("fields", "steps", "bounds", "intervals", "kinds")
 
 
