@@ -48,6 +48,8 @@ def test_every_command_explains_itself(command: str, capsys: Capture) -> None:
         (["simulate", "--out", "x", "--fps", "nan"], "at least 5 frames per second"),
         (["simulate", "--out", "x", "--fps", "25", "--fps", "inf"], "at most 1000"),
         (["simulate", "--out", "x", "--minutes", "inf"], "positive and finite"),
+        (["simulate", "--out", "x", "--split", "test", "--free-share", "0.5"], "leave out --free-share"),
+        (["simulate", "--out", "x", "--layout", "casme2", "--free-share", "0.5"], "is not for --layout"),
         (["train", "a.csv"], "--out"),
         (["train", "a.csv", "--out", "x"], "--validation"),
         (["train", "a.csv", "--out", "x", "--validation", "b.csv", "--validation-subjects", "c"], "either"),

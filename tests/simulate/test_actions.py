@@ -8,6 +8,7 @@ from mespot.simulate.actions import (
     COMBINATIONS,
     HELD_OUT,
     MIRROR,
+    TWO_SIDED,
     Action,
     Combination,
     combinations_of,
@@ -52,22 +53,29 @@ def test_training_and_test_combinations_are_disjoint_and_complete() -> None:
 
 def test_every_action_belongs_to_one_region_that_of_the_table() -> None:
     assert sorted(number for numbers in ACTIONS_OF.values() for number in numbers) == sorted(ACTIONS)
-    for combination in COMBINATIONS:
-        if len(combination.strengths) == 1:
-            assert combination.strengths[0][0] in ACTIONS_OF[combination.region]
+    alone = {one.strengths[0][0]: one.region for one in COMBINATIONS if len(one.strengths) == 1}
+    assert set(ACTIONS) - set(alone) == {26}  # a jaw that drops parts the lips
+    assert all(number in ACTIONS_OF[region] for number, region in (alone | {26: alone[25]}).items())
 
 
 @pytest.mark.parametrize("region", [*ACTIONS_OF, "any"])
 def test_free_combinations_show_every_action_of_their_region(region: str) -> None:
     rng = np.random.default_rng(0)
-    drawn = [free_combination(rng, region, "train") for _ in range(300)]
-    numbers = {number for one in drawn for number, _ in one.strengths}
-    assert numbers == set(ACTIONS_OF.get(region, ACTIONS))
+    drawn = [free_combination(rng, region, "train") for _ in range(400)]
+    assert {number for one in drawn for number, _ in one.strengths} == set(ACTIONS_OF.get(region, ACTIONS))
     assert {one.region for one in drawn} == {region}
     assert {len(one.strengths) for one in drawn} == {1, 2, 3}
     assert all(len({number for number, _ in one.strengths}) == len(one.strengths) for one in drawn)
-    assert all(0.4 <= strength <= 1.0 for one in drawn for _, strength in one.strengths)
-    assert all(one.limit_px() > 2.5 for one in drawn)
+
+
+def test_free_combinations_are_as_strong_as_their_actions_may_be_and_one_sided_where_a_side_can_act() -> None:
+    rng = np.random.default_rng(0)
+    for drawn in (free_combination(rng, "any", "train") for _ in range(300)):
+        strengths = dict(drawn.strengths)
+        assert max(strengths.values()) == 1.0
+        assert min(strengths.values()) >= 0.4
+        assert all(drawn.limit_px() * share <= ACTIONS[number].limit_px + 1e-9 for number, share in strengths.items())
+        assert (drawn.one_sided > 0) == (not set(strengths) & TWO_SIDED)
 
 
 def test_free_combinations_keep_what_is_held_out_from_training_alone() -> None:
@@ -75,3 +83,7 @@ def test_free_combinations_keep_what_is_held_out_from_training_alone() -> None:
     names = {split: {free_combination(rng, "lower", split).name for _ in range(1000)} for split in ("train", "all")}
     assert not names["train"] & set(HELD_OUT)
     assert {"14", "20", "14+17", "15+17"} <= names["all"]
+    with pytest.raises(ValueError, match="for the splits all and train, not for test"):
+        free_combination(rng, "lower", "test")
+    with pytest.raises(ValueError, match="a face has the regions upper, middle, lower, not mouth"):
+        free_combination(rng, "mouth", "train")

@@ -2,6 +2,7 @@ import csv
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,8 +14,7 @@ from mespot.core.errors import ConfigError, FaceError
 from mespot.data.dataset import AnnotatedVideo
 from mespot.data.table import load_table
 from mespot.simulate.actions import COMBINATIONS
-from mespot.simulate.corpus import COLUMNS, simulate_corpus
-from mespot.simulate.manifest import VERSION, VideoJob, source_digest
+from mespot.simulate.corpus import COLUMNS, Job, draw_job, simulate_corpus
 from mespot.simulate.preview import preview_sheet
 from mespot.vision.decode import VideoReader
 
@@ -109,14 +109,21 @@ def test_another_seed_makes_other_videos_in_the_same_folder(corpus: Path, tmp_pa
     assert all(mine[name] != theirs[name] for name in mine)
 
 
-def test_videos_that_were_made_before_there_were_free_combinations_stay_finished(tmp_path: Path) -> None:
-    without, some = (
-        VideoJob(tmp_path, "sim_00000", FACES[0], 5, "all", 9.0, 0.5, free_share=share).key() for share in (0.0, 0.3)
-    )
-    facts = {"name": "sim_00000", "seed": 5, "split": "all", "per_minute": 9.0, "me_share": 0.5}
-    before = (VERSION, source_digest(FACES[0]), "grace_hopper", sorted(facts.items()))
-    assert without == hashlib.sha256(repr(before).encode()).hexdigest()[:16]
-    assert some != without
+def job_of(free_share: float) -> Job:
+    out, sizes, rates = Path("corpus"), ((160, 120),), (30.0,)
+    return Job(out, "sim_00000", FACES[0], 5, "train", 9.0, 0.55, free_share, 0, sizes, rates, CLIP_S, exact=False)
+
+
+def test_videos_that_were_made_before_there_were_free_combinations_stay_finished() -> None:
+    assert job_of(0.0).key() == "7756ce0493bab145"  # as bb7ea46 gives it
+    assert job_of(0.3).key() != job_of(0.0).key()
+
+
+def test_a_video_shows_free_combinations_where_they_are_asked_for() -> None:
+    for share in (0.0, 1.0):
+        scene, _ = draw_job(replace(job_of(share), clip_s=60.0))
+        assert len(scene.events) > 3
+        assert [event.combination in COMBINATIONS for event in scene.events] == [not share] * len(scene.events)
 
 
 def test_what_an_interrupted_remake_leaves_describes_no_other_video(tmp_path: Path) -> None:
@@ -158,7 +165,7 @@ def test_what_an_interrupted_remake_leaves_describes_no_other_video(tmp_path: Pa
         ({"per_minute": -1.0}, "0 to 60 expressions"),
         ({"me_share": 1.5}, "share of ME"),
         ({"free_share": 1.5}, "share of free combinations lies in 0 to 1, not at 1.5"),
-        ({"free_share": 0.5, "split": "test"}, "test videos show the held-out combinations alone"),
+        ({"free_share": 0.5, "split": "test"}, "held-out combinations alone; leave out --free-share"),
         ({"apart_from": [Path("none.json")]}, "none.json: is no manifest"),
     ],
 )

@@ -8,7 +8,9 @@ import pytest
 
 from mespot.core.errors import ConfigError
 from mespot.data.table import load_table
+from mespot.simulate import injection
 from mespot.simulate.injection import inject_corpus
+from mespot.simulate.scene import Cast, Event
 from mespot.vision.decode import VideoReader
 from mespot.vision.encode import VideoWriter
 
@@ -110,3 +112,20 @@ def test_two_clips_of_one_name_and_a_clip_that_another_corpus_has_are_refused(
     with pytest.raises(ConfigError, match="the face or clip bob is in the new corpus too"):
         inject_corpus(tmp_path / "out", clips=[renamed], seed=0, apart_from=[corpus / "manifest.json"])
     assert not (tmp_path / "out").exists()
+
+
+def test_clips_show_free_combinations_where_they_are_asked_for(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    casts: list[Cast] = []
+
+    def record(_rng: object, _carrier: object, cast: Cast, _per_minute: float) -> tuple[Event, ...]:
+        casts.append(cast)
+        return ()
+
+    monkeypatch.setattr(injection, "draw_events", record)
+    for share in (0.0, 0.7):
+        inject_corpus(tmp_path / str(share), clips=[clip], seed=1, split="train", free_share=share)
+    assert [(cast.split, cast.free_share) for cast in casts] == [("train", 0.0)] * 2 + [("train", 0.7)] * 2
+    with pytest.raises(ConfigError, match="held-out combinations alone; leave out --free-share"):
+        inject_corpus(tmp_path / "test", clips=[clip], seed=1, split="test", free_share=0.5)

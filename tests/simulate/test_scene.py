@@ -104,13 +104,29 @@ def test_as_many_combinations_are_free_as_asked_for(share: float) -> None:
     assert free == share or (0 < share < 1 and abs(free - share) < 0.1)
 
 
+def test_what_is_drawn_is_as_it_was_before_there_were_free_combinations() -> None:
+    rng = np.random.default_rng(11)
+    scene = draw_scene(rng, sizes=[(640, 480)], rates=[30.0], clip_s=30.0, split="train")
+    assert [(event.combination.name, event.onset, event.apex, event.offset) for event in scene.events] == [
+        ("1+2", 20, 22, 27),
+        ("23", 371, 385, 406),
+        ("15", 496, 499, 506),
+        ("4", 509, 521, 579),
+        ("12", 638, 640, 644),
+        ("23+24", 826, 846, 899),
+    ]
+
+
 def test_free_combinations_stay_where_speech_is_not() -> None:
+    in_speech = 0
     for seed in range(30):
         scene = scene_of(seed, "train", free_share=1.0)
         talks = [one for one in scene.nuisance.distractions if one.kind == "speech"]
         for event in scene.events:
             if any(one.start_s < event.course.start_s < one.stop_s for one in talks):
+                in_speech += 1
                 assert event.combination.region == "upper"
+    assert in_speech > 10
 
 
 def test_no_combination_is_free_where_no_region_is() -> None:

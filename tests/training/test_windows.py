@@ -88,18 +88,19 @@ def test_windows_that_run_backwards_know_how_far_the_frames_of_a_pair_are_apart(
     assert back.flow[step].any()
 
 
-def test_time_runs_backwards_with_pictures_and_flow(config: Config, make_sample: MakeSample) -> None:
+@pytest.mark.parametrize("step", [1, 4])
+def test_time_runs_backwards_with_pictures_and_flow(config: Config, make_sample: MakeSample, step: int) -> None:
     sample = make_sample(0, frames=160, pictures=True)
-    sampler = WindowSampler([sample], config.training)
+    sampler = WindowSampler([sample], config.training, flow_step=step)
     place = Place(sample=0, start=12, frames=50)
     forth, back = (sampler.cut(one, GRIDS, LENGTHS) for one in (place, replace(place, reverse=True)))
     assert forth.rgb is not None
     assert back.rgb is not None
     np.testing.assert_array_equal(back.rgb[:50], forth.rgb[:50][::-1])
     assert (back.rgb[50:] == back.rgb[49]).all()
-    # The way from the last frame but one to the last is made again first, the other way round.
-    np.testing.assert_array_equal(back.flow[1:50], -forth.flow[49:0:-1])
-    assert not back.flow[0].any()
+    # The way to the last frame is made again first, the other way round.
+    np.testing.assert_array_equal(back.flow[step:50], -forth.flow[step:50][::-1])
+    assert not back.flow[:step].any()
     assert not back.flow[50:].any()
 
 
@@ -289,6 +290,17 @@ def test_a_library_of_another_view_of_the_face_is_refused(
     other = replace(library, facts=view_facts(config.override([changed])))
     with pytest.raises(ConfigError, match=f"the library of flows was made with {name} = "):
         make_source(sampler.samples, config, network, other)
+
+
+def test_a_library_from_before_flow_step_was_stated_shows_neighbouring_frames(
+    sampler: WindowSampler, config: Config, make_library: MakeLibrary
+) -> None:
+    facts = {name: value for name, value in view_facts(config).items() if name != "flow_step"}
+    library = replace(make_library((ME,)), facts=facts)
+    make_source(sampler.samples, config, Network(config), library)
+    apart = config.override(["flow.step=2"])
+    with pytest.raises(ConfigError, match="made with flow_step = 1, and this training has 2"):
+        make_source(sampler.samples, apart, Network(apart), library)
 
 
 def test_a_library_that_does_not_say_what_it_shows_is_refused(

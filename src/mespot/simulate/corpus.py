@@ -183,7 +183,9 @@ def check_choice(split: str, per_minute: float, me_share: float, free_share: flo
     if not 0 <= free_share <= 1:
         raise ConfigError(f"the share of free combinations lies in 0 to 1, not at {free_share:g}; correct it.")
     if free_share and split == "test":
-        raise ConfigError("test videos show the held-out combinations alone; leave out --free-share, or choose the split train or all.")
+        raise ConfigError(
+            "test videos show the held-out combinations alone; leave out --free-share, or choose the split train or all."
+        )
 
 
 def draw_job(job: Job) -> tuple[Scene, np.random.Generator]:
