@@ -23,9 +23,9 @@ def flows(
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="How many expressions.")] = 2500,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same library.")] = 0,
-    split: Annotated[
-        str, typer.Option(help="train leaves out the combinations of the test videos, all has every one.")
-    ] = ("train"),
+    split: Annotated[str, typer.Option(help="train leaves out what test videos show, all has every combination.")] = (
+        "train"
+    ),
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:

@@ -244,8 +244,8 @@ class _Contents:
         shown = self.held_out & other.held_out
         if self.split != other.split and shown:
             raise ConfigError(
-                f"{other.name}: shows the held-out combination {min(shown)}, as does {self.name}; make one as the split "
-                "train and the other as test."
+                f"{other.name}: shows the held-out combination {min(shown)}, as does {self.name}; make one as the "
+                "split train and the other as test."
             )
 
 
