@@ -184,7 +184,7 @@ def check_choice(split: str, per_minute: float, me_share: float, free_share: flo
         raise ConfigError(f"the share of free combinations lies in 0 to 1, not at {free_share:g}; correct it.")
     if free_share and split == "test":
         raise ConfigError(
-            "test videos show the held-out combinations alone; leave out --free-share, or choose the split train or all."
+            "test videos show the held-out combinations alone; leave out --free-share, or choose another split."
         )
 
 
