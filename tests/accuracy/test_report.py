@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mespot.accuracy.actions import action_records
 from mespot.accuracy.curve import recall_points
 from mespot.accuracy.figures import simulated_figures
 from mespot.accuracy.report import PARTS, markdown, set_facts
@@ -22,7 +23,7 @@ def results(video: Make, mark: Make, detection: Make, found: Make) -> dict[str, 
     ]
     figures = [figure.to_record() for figure in simulated_figures("simulated", measured)]
     points = [point.to_record() for fps in (30.0, 200.0) for point in recall_points(fps, measured)]
-    facts = set_facts(measured)
+    facts, actions = set_facts(measured), action_records(measured)
     records = [
         {"clip": "a.mp4", "marked": "MaE 3", "found": "MaE frames 3-4-9", "iou": 0.5, "onset_error_s": -0.04},
         {"clip": "a.mp4", "marked": "ME 50"},
@@ -34,7 +35,7 @@ def results(video: Make, mark: Make, detection: Make, found: Make) -> dict[str, 
         "engine": "torch",
         "thresholds": {"ME": 0.35, "MaE": 0.5},
         "parts": {
-            "simulated": {"synthetic": True, "set": facts, "figures": figures},
+            "simulated": {"synthetic": True, "set": facts, "figures": figures, "actions": actions},
             "real": {"synthetic": False, "set": facts, "figures": [], "records": records},
             "curve": {"synthetic": True, "set": facts, "figures": [], "points": points},
         },
@@ -62,7 +63,7 @@ def test_tables_have_as_many_cells_in_every_row(results: dict[str, Any]) -> None
         if line.startswith("|") and lines[number - 1].startswith("|"):
             assert line.count("|") == lines[number - 1].count("|")
     tables = [line for number, line in enumerate(lines) if line.startswith("|") and not lines[number - 1]]
-    assert len(tables) == 2
+    assert len(tables) == 3
 
 
 def test_what_is_simulated_is_called_synthetic_and_what_is_real_is_not(results: dict[str, Any]) -> None:
@@ -82,5 +83,7 @@ def test_figures_stand_beside_their_targets(results: dict[str, Any]) -> None:
     assert "- a.mp4, marked ME 50: not found" in text
     assert "- a.mp4, marked MaE 3: found MaE frames 3-4-9, IoU 0.50, onset error -0.040 s" in text
     assert "- a.mp4, besides: nothing" in text
+    assert "| found of the action units | MaE | ME | ME of at least 0.5 px |" in text
+    assert "| 12 | 1 of 1 | 1 of 2 | 1 of 2 |" in text
     assert "| 0.2 to 0.3 px | - (0 of 0) | - (0 of 0) |" in text
     assert "| 1 to 1.5 px | 0.500 (1 of 2) | 0.500 (1 of 2) |" in text

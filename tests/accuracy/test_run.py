@@ -57,6 +57,8 @@ def test_every_part_has_its_set_and_figures(measured: Accuracy, out: Path) -> No
     assert results["parts"]["simulated"]["set"]["ME"] + results["parts"]["simulated"]["set"]["MaE"] > 0
     assert results["parts"]["distractors"]["set"]["ME"] == results["parts"]["distractors"]["set"]["MaE"] == 0
     assert len(results["parts"]["curve"]["points"]) == 7
+    shown = [one["mae"][1] + one["me"][1] for one in results["parts"]["simulated"]["actions"]]
+    assert sum(shown) == results["parts"]["simulated"]["set"]["ME"] + results["parts"]["simulated"]["set"]["MaE"]
     assert measured.json.name == f"accuracy-{results['weights']}-simulated-distractors-curve.json"
     assert json.loads(measured.json.read_text(encoding="utf-8")) == json.loads(json.dumps(results))
     assert "SYNTHETIC" in measured.markdown.read_text(encoding="utf-8")

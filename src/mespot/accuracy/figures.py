@@ -231,12 +231,13 @@ def _counts(video: LabelledVideo, found: Spotted) -> dict[str, float]:
 
 def _strong(video: LabelledVideo, found: Spotted) -> dict[str, float]:
     return {
-        "shown": sum(map(_is_strong, video.marks)),
-        "found": sum(_is_strong(mark) for mark, _ in pairs(video, found)),
+        "shown": sum(map(is_strong, video.marks)),
+        "found": sum(is_strong(mark) for mark, _ in pairs(video, found)),
     }
 
 
-def _is_strong(mark: Mark) -> bool:
+def is_strong(mark: Mark) -> bool:
+    """Whether it is an ME of at least `STRONG_PX`."""
     return mark.expression.kind is Kind.ME and (mark.intensity_px or 0.0) >= STRONG_PX
 
 

@@ -16,8 +16,9 @@ The JSON object has the keys
     By name (`PARTS`) an object with ``synthetic`` (whether any of it is simulated), ``set`` (videos, minutes, numbers
     of ME and MaE, subjects, and the videos that were refused with the reason), ``figures`` (name, value, low, high,
     counts, target, reached; null where there was nothing to measure), and in some ``records`` (real clips: every
-    mark with what was found, and what was found besides) or ``points`` (curve: frames a second, limits of the bin in
-    px, ME shown and found, recall, low, high).
+    mark with what was found, and what was found besides), ``actions`` (simulated: by combination of action units, see
+    `mespot.accuracy.actions`) or ``points`` (curve: frames a second, limits of the bin in px, ME shown and found,
+    recall, low, high).
 
 Nothing in it depends on the machine but ``engine``.
 """
@@ -28,7 +29,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mespot.accuracy.figures import IOU, Measured
+from mespot.accuracy.figures import IOU, STRONG_PX, Measured
 from mespot.accuracy.measurement import Measurer
 from mespot.accuracy.sets import Plan
 from mespot.core.expression import Kind
@@ -94,6 +95,8 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
         yield f"**{PARTS[name]}**: {_set_sentence(part['set'])}"
         if part["figures"]:
             yield from _figure_table(part["figures"])
+        if "actions" in part:
+            yield from _action_table(part["actions"])
         if "points" in part:
             yield from _curve_table(part["points"])
         for record in part.get("records", ()):
@@ -121,6 +124,15 @@ def _figure_table(figures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         verdict = "" if figure["target"] is None else {True: "met", False: "not met", None: NONE}[figure["reached"]]
         cells = (figure["name"], figure["target"] or "", _number(figure["value"]), interval, figure["counts"], verdict)
         yield f"| {' | '.join(cells)} |"
+
+
+def _action_table(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield ""
+    yield f"| found of the action units | MaE | ME | ME of at least {STRONG_PX:g} px |"
+    yield "|---|---|---|---|"
+    for record in records:
+        cells = (f"{found} of {shown}" for found, shown in (record["mae"], record["me"], record["strong_me"]))
+        yield f"| {record['actions']} | {' | '.join(cells)} |"
 
 
 def _curve_table(points: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mespot.accuracy.actions import action_records
 from mespot.accuracy.curve import draw_curve, recall_points
 from mespot.accuracy.figures import (
     Figure,
@@ -204,7 +205,7 @@ def _people(parts: Sequence[str], media: Sequence[Path], marked: Sequence[Labell
 
 def _simulated(bench: Bench) -> dict[str, Any]:
     measured = bench.simulate("simulated")
-    return _part(measured, simulated_figures("simulated", measured))
+    return _part(measured, simulated_figures("simulated", measured)) | {"actions": action_records(measured)}
 
 
 def _distractors(bench: Bench) -> dict[str, Any]:
