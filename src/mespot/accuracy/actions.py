@@ -1,4 +1,4 @@
-"""What was found of every combination of actions: the pooled recall hides those that are hard to see or seldom learnt."""
+"""What was found of every combination of actions: pooled recall hides those that are hard to see or seldom learnt."""
 
 from __future__ import annotations
 
