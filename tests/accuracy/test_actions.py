@@ -13,7 +13,10 @@ def test_what_was_found_of_every_combination_by_hand(video: Make, mark: Make, de
         mark(300, 310, actions="1+4"),
     )  # fmt: skip
     second = video(mark(100, 110, px=0.5, actions="14"), mark(200, 240, Kind.MAE, 0.9, "1+4"), name="b.mp4")
-    lost = video(mark(0, 10, actions="20"), name="c.mp4")
+    lost = video(
+        mark(0, 10, actions="20"), *(mark(at, at + 50, Kind.MAE, 4.0, "9") for at in (100, 200, 300)),
+        mark(400, 410, actions="12"), name="c.mp4",
+    )  # fmt: skip
     measured = [
         (first, found(detection(0, 50, Kind.MAE), detection(200, 210), detection(300, 340), detection(500, 510))),
         (second, found(detection(100, 110), detection(200, 240))),
@@ -21,7 +24,9 @@ def test_what_was_found_of_every_combination_by_hand(video: Make, mark: Make, de
     ]
     assert action_records(measured) == [
         {"actions": "14", "mae": [1, 1], "me": [2, 3], "strong_me": [1, 2]},
+        {"actions": "9", "mae": [0, 3], "me": [0, 0], "strong_me": [0, 0]},
         {"actions": "1+4", "mae": [0, 1], "me": [0, 1], "strong_me": [0, 1]},
+        {"actions": "12", "mae": [0, 0], "me": [0, 1], "strong_me": [0, 1]},
         {"actions": "20", "mae": [0, 0], "me": [0, 1], "strong_me": [0, 1]},
     ]
 

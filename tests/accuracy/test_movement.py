@@ -52,5 +52,5 @@ def test_displacements_are_within_the_greatest_of_the_skin() -> None:
 
 @pytest.mark.parametrize(("actions", "side"), [("99", "both"), ("12", "middle"), ("", "")])
 def test_a_movement_that_the_simulator_does_not_know_is_refused(actions: str, side: str) -> None:
-    with pytest.raises(AnnotationError, match="is no movement of the simulator's table"):
+    with pytest.raises(AnnotationError, match="no movement of the simulator's table"):
         moved_regions(actions, side)

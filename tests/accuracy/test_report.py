@@ -83,7 +83,14 @@ def test_figures_stand_beside_their_targets(results: dict[str, Any]) -> None:
     assert "- a.mp4, marked ME 50: not found" in text
     assert "- a.mp4, marked MaE 3: found MaE frames 3-4-9, IoU 0.50, onset error -0.040 s" in text
     assert "- a.mp4, besides: nothing" in text
-    assert "| found of the action units | MaE | ME | ME of at least 0.5 px |" in text
+    assert "| action units | MaE found | ME found | of these at least 0.5 px |" in text
     assert "| 12 | 1 of 1 | 1 of 2 | 1 of 2 |" in text
     assert "| 0.2 to 0.3 px | - (0 of 0) | - (0 of 0) |" in text
     assert "| 1 to 1.5 px | 0.500 (1 of 2) | 0.500 (1 of 2) |" in text
+
+
+def test_every_kind_of_an_action_stands_in_its_column(results: dict[str, Any]) -> None:
+    results["parts"]["simulated"]["actions"] = [{"actions": "1+4", "mae": [1, 2], "me": [3, 9], "strong_me": [2, 4]}]
+    lines = markdown(results).splitlines()
+    head = lines.index("| action units | MaE found | ME found | of these at least 0.5 px |")
+    assert lines[head + 2 : head + 4] == ["| 1+4 | 1 of 2 | 3 of 9 | 2 of 4 |", ""]

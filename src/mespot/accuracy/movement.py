@@ -50,8 +50,8 @@ def region_displacements(actions: str, side: str) -> Float32:
     combination = next((one for one in COMBINATIONS if one.name == actions), None)
     if combination is None or side not in {one.value for one in Side}:
         raise AnnotationError(
-            f"actions {actions}, side {side}: is no movement of the simulator's table; measure a corpus of "
-            "this version that was made without --free-share."
+            f"actions {actions}, side {side}: no movement of the simulator's table; use a corpus of this "
+            "version that was made without --free-share."
         )
     neutral, landmarks = _face()
     weights = neutral.fields.weights(combination, Side(side), _INTENSITY_PX)

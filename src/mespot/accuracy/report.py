@@ -128,7 +128,7 @@ def _figure_table(figures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _action_table(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield ""
-    yield f"| found of the action units | MaE | ME | ME of at least {STRONG_PX:g} px |"
+    yield f"| action units | MaE found | ME found | of these at least {STRONG_PX:g} px |"
     yield "|---|---|---|---|"
     for record in records:
         cells = (f"{found} of {shown}" for found, shown in (record["mae"], record["me"], record["strong_me"]))

@@ -205,7 +205,7 @@ ACTIONS_OF: dict[str, tuple[int, ...]] = {
 }
 """The action units of each region of the face."""
 TWO_SIDED = frozenset({5, 9, 17, 23, 24, 25, 26})
-"""Action units that people hardly show, or that the simulator cannot, on one side alone: of the midline or the jaw."""
+"""Action units that the table never shows alone on one side, or that the simulator cannot move so."""
 ROWS: dict[int, int] = {number: row for row, number in enumerate(ACTIONS)}
 """Row of each action in arrays of strengths, by its number."""
 
