@@ -23,21 +23,15 @@ def action_records(measured: Measured) -> list[dict[str, Any]]:
         ``actions`` and, as ``mae``, ``me`` and ``strong_me`` (of at least `STRONG_PX`), [found, shown]; as JSON values,
         most shown first.
     """
-    shown: dict[str, Counter[str]] = {}
-    found: dict[str, Counter[str]] = {}
-    for video, spotted in measured:
-        for mark in video.marks:
-            shown.setdefault(mark.actions, Counter()).update(_groups(mark))
-        for mark, _ in pairs(video, spotted):
-            found.setdefault(mark.actions, Counter()).update(_groups(mark))
-    order = sorted(shown, key=lambda actions: (-shown[actions]["mae"] - shown[actions]["me"], actions))
+    shown = Counter(key for video, _ in measured for mark in video.marks for key in _keys(mark))
+    found = Counter(key for video, spotted in measured for mark, _ in pairs(video, spotted) for key in _keys(mark))
+    order = sorted({actions for actions, _ in shown}, key=lambda one: (-shown[one, "mae"] - shown[one, "me"], one))
     return [
-        {"actions": actions}
-        | {group: [found.get(actions, Counter())[group], shown[actions][group]] for group in ("mae", "me", "strong_me")}
-        for actions in order
+        {"actions": one} | {group: [found[one, group], shown[one, group]] for group in ("mae", "me", "strong_me")}
+        for one in order
     ]
 
 
-def _groups(mark: Mark) -> list[str]:
-    kind = str(mark.expression.kind).lower()
-    return [kind, "strong_me"] if is_strong(mark) else [kind]
+def _keys(mark: Mark) -> list[tuple[str, str]]:
+    groups = [str(mark.expression.kind).lower(), *(["strong_me"] if is_strong(mark) else [])]
+    return [(mark.actions, group) for group in groups]

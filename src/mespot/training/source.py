@@ -19,7 +19,7 @@ from mespot.training.frozen import MapWindows
 from mespot.training.maps import MappedSample
 from mespot.training.sample import Sample
 from mespot.training.windows import Window, WindowSampler
-from mespot.vision.flow_library import BEFORE, FlowLibrary, view_facts
+from mespot.vision.flow_library import FlowLibrary, view_facts
 
 BATCHES_AHEAD = 3
 """Batches that are cut from the videos while the device computes."""
@@ -122,7 +122,7 @@ def make_source(
 
 def _refuse_other_view(library: FlowLibrary, config: Config) -> None:
     for name, wanted in view_facts(config).items():
-        stated = library.facts.get(name, BEFORE.get(name, "unknown"))
+        stated = library.fact(name)
         if library.facts and stated != wanted:
             raise ConfigError(
                 f"the library of flows was made with {name} = {stated}, and this training has {wanted}; make the "

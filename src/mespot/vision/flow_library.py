@@ -19,7 +19,7 @@ from mespot.core.atomic import whole_file
 from mespot.core.errors import ConfigError
 from mespot.core.signals import Float32
 
-BEFORE = {"flow_step": "1"}
+_BEFORE = {"flow_step": "1"}
 """Facts of libraries that were made before these were stated."""
 _ARRAYS = ("fields", "steps", "bounds", "intervals", "kinds")
 
@@ -77,6 +77,10 @@ class FlowLibrary:
         """Return the (T, 2, S, S) flow of an expression, px per sampled frame."""
         steps = self.steps[self.bounds[index] : self.bounds[index + 1]]
         return np.asarray(steps[:, None, None, None] * self.fields[index].astype(np.float32))
+
+    def fact(self, name: str) -> str:
+        """Return a fact by the name that `view_facts` gives it; ``unknown`` where the library does not state it."""
+        return self.facts.get(name, _BEFORE.get(name, "unknown"))
 
     def digest(self) -> str:
         """Digest of all that is pasted from it."""
