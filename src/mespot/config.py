@@ -212,7 +212,8 @@ class TrainingConfig(Section):
     false_per_minute: float = Field(
         0.0,
         ge=0,
-        description="false reports a minute of both kinds that the ME threshold is to keep on validation; 0 is off",
+        description="false reports a minute of both kinds that the ME threshold is to keep on validation videos, those "
+        "without expressions if they are long enough, there with a standard error to spare; 0 is off",
     )
     average: float = Field(
         0.0, ge=0, lt=1, description="decay of the moving mean of the weights, which is what is validated; 0 is off"

@@ -142,6 +142,43 @@ def test_the_limit_is_kept_where_nothing_right_is_left(
     assert found.scores.all.fp == (0 if limit else 3)
 
 
+@pytest.mark.parametrize(
+    ("limit", "quiet", "false", "elsewhere", "chosen"),
+    [
+        (0.0, 8, 4, 0, 0.05),
+        (6.0, 8, 4, 0, 0.35),  # 4 and a standard error of 2 are more than the 4.3 of the quiet ones, not than all 7.5
+        (8.5, 8, 4, 0, 0.05),  # 6.04 are allowed
+        (6.0, 8, 1, 4, 0.05),  # what is false in the others is not counted
+        (6.0, 1, 1, 0, 0.05),  # 5 s without expressions say nothing, and all 37 s may have 3.7
+        (6.0, 1, 1, 3, 0.35),
+    ],
+)
+def test_false_reports_are_counted_where_nothing_happens(
+    network: Network,
+    config: Config,
+    make_sample: MakeSample,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: float,
+    quiet: int,
+    false: int,
+    elsewhere: int,
+    chosen: float,
+) -> None:
+    """Six videos of 5.3 s have an ME each; of the others ``false``, and of the six ``elsewhere``, have a false one."""
+    shown = [make_sample(seed, frames=160) for seed in range(6)]
+    shown = [replace(one, expressions=(Expression(Interval(60, 72), Kind.ME),)) for one in shown]
+    empty = [replace(make_sample(seed, frames=160), expressions=()) for seed in range(6, 6 + quiet)]
+    right = [0.6] * 2 + [0.2] * 4 + [0.0] * quiet
+    wrong = [0.3] * elsewhere + [0.0] * (6 - elsewhere) + [0.3] * false + [0.0] * (quiet - false)
+    samples = [*shown, *empty]
+    locators = iter(
+        [oracle([one], {Kind.ME: score}, other) for one, score, other in zip(samples, right, wrong, strict=True)]
+    )
+    monkeypatch.setattr(module, "locate", lambda features, network: next(locators)(features, network))
+    limited = config.override([f"training.false_per_minute={limit}"])
+    assert validate(network, samples, limited).threshold_me == chosen
+
+
 def test_me_are_swept_beside_the_mae_that_are_reported(
     network: Network, config: Config, make_sample: MakeSample, monkeypatch: pytest.MonkeyPatch
 ) -> None:

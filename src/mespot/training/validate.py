@@ -31,6 +31,9 @@ MAE_SLACK, ME_SLACK = 1.0, 0.0
 """Standard errors of the best F1 that a lower threshold may fall short of it. Real MaE score lower than simulated ones,
 which a few dozen validation expressions cannot show; what a low threshold of ME adds are movements of speech."""
 
+_FEW = 4
+"""What a limit of false reports must amount to in the videos without expressions for these alone to keep it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Validation:
@@ -89,7 +92,10 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
         ``config.spotting``; its threshold of a kind stays where nothing of that kind is found at any threshold, for
         then there is nothing to choose by. With ``config.training.false_per_minute`` only thresholds of ME compete at
         which false reports, MaE and ME together, are no more; where none keeps it, those with the fewest. Where
-        nothing is found at these, it is at least the lowest of them.
+        nothing is found at these, it is at least the lowest of them. Where the videos without
+        expressions are so long that the limit amounts to a few false reports there, it is these that keep it, and with
+        a standard error added (of a Poisson count, as if reports came independently): few minutes of few people must
+        say something of others.
 
     Notes
     -----
@@ -103,9 +109,10 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
 
     given = config.spotting
     mae = _best([scores(1.0, threshold).mae for threshold in THRESHOLDS], MAE_SLACK, given.threshold_mae)
-    beside = [scores(threshold, mae) for threshold in THRESHOLDS]
-    minutes = sum(60 * duration_hours(sample.streams.times_s) for sample in samples)
-    first = _first_allowed(beside, config.training.false_per_minute * minutes)
+    settings = [_with_thresholds(given, threshold, mae) for threshold in THRESHOLDS]
+    beside = [_score(samples, candidates, setting) for setting in settings]
+    swept = list(zip(settings, beside, strict=True))
+    first = _first_allowed(samples, candidates, swept, config.training.false_per_minute)
     least = max(given.threshold_me, THRESHOLDS[first]) if first else given.threshold_me
     me = _best([one.me for one in beside[first:]], ME_SLACK, least)
     return Validation(me, mae, scores(me, mae))
@@ -143,16 +150,32 @@ def _all_candidates(
         network.train(was_training)
 
 
-def _first_allowed(beside: Sequence[Scores], most: float) -> int:
-    """Return from which of the thresholds on false reports of both kinds are at most ``most``, or the fewest there are.
+def _first_allowed(
+    samples: Sequence[Sample],
+    candidates: Sequence[Candidates],
+    swept: Sequence[tuple[SpottingConfig, Scores]],
+    a_minute: float,
+) -> int:
+    """Return from which of the ``swept`` settings on false reports of both kinds keep a limit, or are the fewest.
 
-    They only become fewer as the threshold rises. 0 is no limit.
+    They only become fewer as the threshold of ME rises. 0 is no limit.
     """
-    if not most:
+    if not a_minute:
         return 0
-    false = [one.all.fp for one in beside]
+    quiet = [number for number, sample in enumerate(samples) if not sample.expressions]
+    silence, silent = [samples[number] for number in quiet], [candidates[number] for number in quiet]
+    most = a_minute * _minutes(silence)
+    if most >= _FEW:
+        counts = [_score(silence, silent, setting).all.fp for setting, _ in swept]
+        false = [count + math.sqrt(count) for count in counts]
+    else:
+        most, false = a_minute * _minutes(samples), [float(scores.all.fp) for _, scores in swept]
     allowed = max(most + 1e-9, min(false))  # minutes are sums of floats
     return next(number for number, count in enumerate(false) if count <= allowed)
+
+
+def _minutes(samples: Sequence[Sample]) -> float:
+    return sum(60 * duration_hours(sample.streams.times_s) for sample in samples)
 
 
 def _best(counts: Sequence[Counts], errors: float, given: float) -> float:
