@@ -21,7 +21,7 @@ import torch
 from mespot.config import Config
 from mespot.core.ahead import ahead
 from mespot.core.errors import VideoError
-from mespot.core.expression import Attention, Detection, Kind
+from mespot.core.expression import Detection, Kind
 from mespot.core.profile import NO_PROFILE, Recorder
 from mespot.core.signals import FaceTrack, Features, Float32
 from mespot.core.spotting import Curves, Provenance, Spotting
@@ -32,10 +32,10 @@ from mespot.model.checkpoint import Checkpoint, load_checkpoint
 from mespot.model.engine import Engine, check_engine, choose_engine
 from mespot.model.network import Network
 from mespot.vision.align import CropTransforms, crop, steady_transforms
+from mespot.vision.apex import apex_and_place
 from mespot.vision.cache import cache_path, load_streams, save_streams
 from mespot.vision.decode import VideoReader
-from mespot.vision.features import encode_features, region_cells, typical_landmarks
-from mespot.vision.regions import REGIONS
+from mespot.vision.features import encode_features, typical_landmarks
 from mespot.vision.streams import Streams, stream_chunks
 from mespot.vision.tracking import track_face
 
@@ -43,8 +43,6 @@ SHORTEST_ROWS = 16
 """Fewer sampled frames than this (0.5 s at 30 per second) cannot hold an expression with its surroundings."""
 LOCATED_FRAMES = 16384
 """Sampled frames that pyramid and head see at a time: a multiple of every stride; bounds memory alone."""
-HEAT_CELLS = 28
-"""Side of the map of attended movement that goes with a detection."""
 RELIABLE_ME_FPS = 25.0
 """Below this rate an ME spans too few frames to be told from noise."""
 
@@ -282,40 +280,9 @@ def _detection(found: Found, features: Features, config: Config) -> Detection:
     interval = interval_of(features.frames, found.start, found.stop)
     first = min(round(found.start), len(features) - 1)
     last = min(max(first, round(found.stop) - 1), len(features) - 1)
-    weights, shares = _attended_regions(features, config, first, last)
-    # Displacement since the onset, the sum of the steps: it peaks at the apex; the flow peaks on the way there.
-    steps = features.motion[first : last + 1].astype(np.float64)
-    travelled = np.linalg.norm(np.cumsum(steps, axis=0), axis=2)
-    apex = int(features.frames[first + int((travelled @ weights).argmax())])
-    moved = travelled.max(axis=0) * weights
-    heat = np.tensordot(moved, shares, axes=1)
-    return Detection(
-        interval=interval,
-        kind=found.kind,
-        score=found.score,
-        apex=min(max(apex, interval.onset), interval.offset),
-        attention=Attention(
-            region=REGIONS[int(moved.argmax())],
-            heat=tuple(tuple(round(float(cell), 3) for cell in row) for row in heat / max(float(heat.max()), 1e-12)),
-        ),
-    )
-
-
-def _attended_regions(features: Features, config: Config, first: int, last: int) -> tuple[Float32, Float32]:
-    """Return the mean attention of rows first to last inside every face region, and where on the map each lies.
-
-    Returns
-    -------
-    (R,) float32, (R, H, W) float32
-        Weights that sum to 1, and the share of every cell of a `HEAT_CELLS` map that a region covers.
-    """
-    level = features.levels[0]
-    begin, stop = (round(level.grid.row(row)) for row in (first, last))
-    maps = level.attention[max(0, begin) : min(len(level.attention), stop + 1)]
-    attention = (maps if len(maps) else level.attention[-1:]).mean(axis=0)
-    cells = region_cells(features.landmarks, config.align.crop_px, attention.shape[0])
-    weights = (cells * attention).sum(axis=(1, 2)) / np.maximum(cells.sum(axis=(1, 2)), 1e-6)
-    return weights / weights.sum(), region_cells(features.landmarks, config.align.crop_px, HEAT_CELLS)
+    row, attention = apex_and_place(features, first, last, config.align.crop_px)
+    apex = min(max(int(features.frames[row]), interval.onset), interval.offset)
+    return Detection(interval=interval, kind=found.kind, score=found.score, apex=apex, attention=attention)
 
 
 def _counted(chunks: Iterable[Streams], rows: int, report: OnProgress) -> Iterator[Streams]:

@@ -29,7 +29,7 @@ MakeVideo = Callable[..., LabelledVideo]
 @pytest.fixture
 def mark() -> MakeMark:
     def make(start: int, stop: int, kind: Kind = Kind.ME, px: float = 1.0, actions: str = "12") -> Mark:
-        return Mark(Expression(Interval(start, stop), kind, start), px, actions, "both")
+        return Mark(Expression(Interval(start, stop), kind, (start + stop) // 2), px, actions, "both")
 
     return make
 
@@ -37,7 +37,7 @@ def mark() -> MakeMark:
 @pytest.fixture
 def detection() -> MakeDetection:
     def make(start: int, stop: int, kind: Kind = Kind.ME, region: str = "left lip corner") -> Detection:
-        return Detection(Interval(start, stop), kind, 0.5, start, Attention(region))
+        return Detection(Interval(start, stop), kind, 0.5, stop - 1, Attention(region))
 
     return make
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,7 +50,22 @@ def test_the_figures_of_simulated_videos_by_hand(measured: list[Any]) -> None:
     assert found["recall of ME of at least 0.5 px"] == pytest.approx(1 / 2)
     assert found["median onset error, sampled frames"] == pytest.approx(1)
     assert found["median onset error, s"] == pytest.approx(1 / 25)
+    assert found["median MaE apex error, sampled frames"] == pytest.approx(49 - 25)
+    assert found["median ME apex error, sampled frames"] == pytest.approx(((110 - 105) + (208 - 205)) / 2)
+    assert found["median ME apex error, s"] == pytest.approx(4 / 25)
     assert found["named region truly moved"] == pytest.approx(2 / 3)
+
+
+def test_an_error_of_the_apex_counts_early_as_late_and_in_the_frames_that_were_sampled(
+    video: Make, mark: Make, detection: Make, found: Make
+) -> None:
+    """Of 25 frames a second every other one is sampled; the marked apex is 105."""
+    early = [replace(detection(100, 110), apex=apex) for apex in (101, 107)]
+    measured = [(video(mark(100, 110), name=f"{one.apex}.mp4"), replace(found(one), sampled_fps=12.5)) for one in early]
+    figures = values(simulated_figures("simulated", measured))
+    assert figures["median ME apex error, s"] == pytest.approx((4 + 2) / 2 / 25)
+    assert figures["median ME apex error, sampled frames"] == pytest.approx((2 + 1) / 2)
+    assert figures["median MaE apex error, s"] is None
 
 
 def test_a_refused_video_counts_as_missed(measured: list[Any], video: Make, mark: Make, found: Make) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mespot.accuracy.measurement import Spotted
 from mespot.accuracy.movement import moved_regions
 from mespot.accuracy.sets import UNTOUCHED, LabelledVideo, Mark
-from mespot.core.expression import Detection, Kind
+from mespot.core.expression import Detection, Expression, Kind
 from mespot.core.interval import Interval
 from mespot.evaluation.bootstrap import Estimate, Tallies, median_estimate
 from mespot.evaluation.matching import match
@@ -118,27 +118,20 @@ def pairs(video: LabelledVideo, found: Spotted) -> Iterator[tuple[Mark, Detectio
 def spotting_figures(part: str, measured: Measured) -> list[Figure]:
     """Return precision, recall and F1 of MaE, ME and both, and the median onset error."""
     tallies = Tallies.of([_counts(video, found) for video, found in measured])
-    figures = [figure for kind in ("MaE", "ME", "all") for figure in _ratios(part, kind, tallies)]
-    errors_s = [
-        [found.frame_s * abs(one.interval.onset - mark.expression.interval.onset) for mark, one in pairs(video, found)]
-        for video, found in measured
+    return [
+        *(figure for kind in ("MaE", "ME", "all") for figure in _ratios(part, kind, tallies)),
+        *_errors(part, "onset", measured, lambda mark, one: one.interval.onset - mark.interval.onset),
     ]
-    rows = [
-        [error * found.sampled_fps for error in errors] for errors, (_, found) in zip(errors_s, measured, strict=True)
-    ]
-    for name, errors in (("sampled frames", rows), ("s", errors_s)):
-        figures.append(
-            Figure(part, f"median onset error, {name}", median_estimate(errors), f"{sum(map(len, errors))} TP")
-        )
-    return figures
 
 
 def simulated_figures(part: str, measured: Measured) -> list[Figure]:
     """Return the figures of a set whose expressions were simulated: with strength, and what truly moved."""
     strong = Tallies.of([_strong(video, found) for video, found in measured])
     named = Tallies.of([_named(video, found) for video, found in measured])
+    kinds = ((Kind.MAE, "MaE apex"), (Kind.ME, "ME apex"))
     return [
         *spotting_figures(part, measured),
+        *(figure for kind, name in kinds for figure in _errors(part, name, measured, _off_the_apex, kind)),
         Figure(
             part,
             f"recall of ME of at least {STRONG_PX:g} px",
@@ -213,6 +206,34 @@ def injected_figures(part: str, measured: Measured) -> list[Figure]:
             f"{total('untouched minutes'):.1f}",
         ),
     ]
+
+
+def _errors(
+    part: str,
+    name: str,
+    measured: Measured,
+    error_of: Callable[[Expression, Detection], int],
+    kind: Kind | None = None,
+) -> Iterator[Figure]:
+    """Yield the median error of the true positives, of one kind or both, in sampled frames and in seconds."""
+    seconds = [
+        [
+            found.frame_s * abs(error_of(mark.expression, one))
+            for mark, one in pairs(video, found)
+            if kind in (None, one.kind)
+        ]
+        for video, found in measured
+    ]
+    rows = [
+        [error * found.sampled_fps for error in errors] for errors, (_, found) in zip(seconds, measured, strict=True)
+    ]
+    for unit, errors in (("sampled frames", rows), ("s", seconds)):
+        yield Figure(part, f"median {name} error, {unit}", median_estimate(errors), f"{sum(map(len, errors))} TP")
+
+
+def _off_the_apex(expression: Expression, found: Detection) -> int:
+    assert expression.apex is not None, "the simulator says when every apex is"
+    return found.apex - expression.apex
 
 
 def _ratios(part: str, kind: str, tallies: Tallies) -> Iterator[Figure]:

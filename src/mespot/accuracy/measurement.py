@@ -32,7 +32,7 @@ from mespot.vision.features import encode_features, typical_landmarks
 from mespot.vision.streams import Streams, stream_chunks
 from mespot.vision.tracking import track_face
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same weights and video give other detections."""
 
 

@@ -63,11 +63,11 @@ class Attention:
     Parameters
     ----------
     region : str
-        Name of the face region that moved most, as the network attended (``mespot.vision.regions``);
-        left and right are the person's own.
+        Name of the face region that moved most, as the map tells it (``mespot.vision.regions``); left and right are
+        the person's own.
     heat : tuple of tuple of float
-        Coarse map over the square crop, rows from the top, normalised to a maximum of 1: how far each place moved
-        since the onset, times the network's attention to it.
+        Coarse map over the square crop, rows from the top, normalised to a maximum of 1: how far each place went out
+        and back, in multiples of its usual motion, times the network's attention to it.
     """
 
     region: str

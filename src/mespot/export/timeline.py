@@ -142,7 +142,7 @@ def _draw_card(figure: Figure, spotting: Spotting, detection: Detection, boxes: 
     if len(boxes) > 3 and detection.attention.heat:
         axes = _draw_still(figure, boxes[3], stills.get(detection.apex), COLOURS[detection.kind])
         heat = np.asarray(detection.attention.heat)
-        # Transparent where the network does not look, so that the face stays visible.
+        # Transparent where nothing moved, so that the face stays visible.
         axes.imshow(
             heat, cmap="inferno", vmin=0, vmax=1, alpha=0.75 * heat.clip(0, 1), interpolation="bilinear",
             extent=(0, 1, 0, 1), aspect="auto",
