@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from mespot import Config, __version__
 from mespot.cli.app import main
 from mespot.cli.failure import DEBUG, report, sentence
 from mespot.core.errors import ConfigError, VideoError
+
+CLIP = str(resources.files("mespot.assets") / "neutral_to_smile.mp4")
 
 Capture = pytest.CaptureFixture[str]
 
@@ -50,6 +53,9 @@ def test_every_command_explains_itself(command: str, capsys: Capture) -> None:
         (["simulate", "--out", "x", "--minutes", "inf"], "positive and finite"),
         (["simulate", "--out", "x", "--split", "test", "--free-share", "0.5"], "leave out --free-share"),
         (["simulate", "--out", "x", "--layout", "casme2", "--free-share", "0.5"], "is not for --layout"),
+        (["simulate", "--out", "x", "--layout", "casme2", "--vary", "0.5"], "is not for --layout"),
+        (["simulate", "--out", "x", "--split", "test", "--vary", "0.5"], "leave out --vary"),
+        (["simulate", "--out", "x", "--carriers", CLIP, "--split", "test", "--vary", "0.5"], "leave out --vary"),
         (["train", "a.csv"], "--out"),
         (["train", "a.csv", "--out", "x"], "--validation"),
         (["train", "a.csv", "--out", "x", "--validation", "b.csv", "--validation-subjects", "c"], "either"),

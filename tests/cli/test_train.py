@@ -70,7 +70,7 @@ def test_a_library_and_several_tables_teach_a_flow_network(smile_clip: Path, tmp
     sizes = ("backbone.streams=flow", "backbone.input_px=32", "backbone.width=0.05", "network.channels=8")
     small = [part for one in (*QUICK, *sizes, "network.hidden=8", "training.pastes=2") for part in ("--set", one)]
     library = tmp_path / "flows.safetensors"
-    assert main(["flows", str(library), "--count", "6", *small]) == 0
+    assert main(["flows", str(library), "--count", "6", "--shapes", "2", "--vary", "0.5", *small]) == 0
     choices = ["--validation-subjects", "cat", "--out", str(tmp_path / "out"), "--device", "cpu"]
     assert main(["train", *map(str, tables), *choices, "--flows", str(library), *small]) == 0
     facts = load_checkpoint(tmp_path / "out" / "best.safetensors").facts
@@ -78,6 +78,7 @@ def test_a_library_and_several_tables_teach_a_flow_network(smile_clip: Path, tmp
     assert facts["train"]["videos"] == 2
     assert facts["library"]["count"] == 6
     assert facts["library"]["split"] == "train"
+    assert (facts["library"]["shapes"], facts["library"]["vary"]) == ("2", "0.5")
     assert facts["validation"]["subjects"] == ["cat"]
     assert (facts["initial"], facts["flows"]) == (None, file_digest(library)[:16])
     assert facts["synthetic"] is True  # the library is, though the videos are not

@@ -2,9 +2,11 @@ import csv
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
@@ -13,8 +15,10 @@ from safetensors.numpy import load_file
 from mespot.core.errors import ConfigError, FaceError
 from mespot.data.dataset import AnnotatedVideo
 from mespot.data.table import load_table
-from mespot.simulate.actions import COMBINATIONS
+from mespot.simulate import corpus as module
+from mespot.simulate.actions import COMBINATIONS, Action
 from mespot.simulate.corpus import COLUMNS, Job, draw_job, simulate_corpus
+from mespot.simulate.identity import build_neutral
 from mespot.simulate.preview import preview_sheet
 from mespot.vision.decode import VideoReader
 
@@ -23,7 +27,7 @@ FACES = [ASSETS / "faces" / "grace_hopper.jpg", ASSETS / "neutral_to_smile.mp4"]
 CLIP_S = 4.0
 
 
-def make(out: Path, workers: int = 1, seed: int = 5) -> Path:
+def make(out: Path, workers: int = 1, seed: int = 5, vary: float = 0.0) -> Path:
     return simulate_corpus(
         out,
         faces=FACES,
@@ -33,6 +37,7 @@ def make(out: Path, workers: int = 1, seed: int = 5) -> Path:
         size=[(160, 120)],
         fps=[30],
         clip_s=CLIP_S,
+        vary=vary,
     )
 
 
@@ -109,14 +114,34 @@ def test_another_seed_makes_other_videos_in_the_same_folder(corpus: Path, tmp_pa
     assert all(mine[name] != theirs[name] for name in mine)
 
 
-def job_of(free_share: float) -> Job:
+def job_of(free_share: float = 0.0, vary: float = 0.0) -> Job:
     out, sizes, rates = Path("corpus"), ((160, 120),), (30.0,)
-    return Job(out, "sim_00000", FACES[0], 5, "train", 9.0, 0.55, free_share, 0, sizes, rates, CLIP_S, exact=False)
+    choice = ("train", 9.0, 0.55, free_share, vary)
+    return Job(out, "sim_00000", FACES[0], 5, *choice, 0, sizes, rates, CLIP_S, exact=False)
 
 
-def test_videos_that_were_made_before_there_were_free_combinations_stay_finished() -> None:
+def test_videos_that_were_made_before_there_were_free_combinations_or_variation_stay_finished() -> None:
     assert job_of(0.0).key() == "7756ce0493bab145"  # as bb7ea46 gives it; a new VERSION gives another
-    assert job_of(0.3).key() != job_of(0.0).key()
+    assert len({job_of(*choice).key() for choice in ((0.0, 0.0), (0.3, 0.0), (0.0, 0.3))}) == 3
+
+
+def test_people_who_move_otherwise_show_the_same_expressions_in_other_pictures(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people: list[Mapping[int, Action]] = []
+
+    def build(still: Any, variation: Any, size: Any, actions: Mapping[int, Action]) -> Any:
+        people.append(actions)
+        return build_neutral(still, variation, size, actions)
+
+    monkeypatch.setattr(module, "build_neutral", build)
+    make(tmp_path, vary=1.0)
+    assert len({str(actions[12]) for actions in people}) == 2
+    plain, varied = ((json.loads((out / "manifest.json").read_text())["videos"]) for out in (corpus, tmp_path))
+    assert [one["expressions"] for one in varied] == [one["expressions"] for one in plain]
+    assert [one.get("vary") for one in (*plain, *varied)] == [None] * len(plain) + [1.0] * len(varied)
+    mine, theirs = digests(tmp_path), digests(corpus)
+    assert all(mine[name] != theirs[name] for name in mine if name.endswith(".mp4"))
 
 
 def test_a_video_shows_free_combinations_where_they_are_asked_for() -> None:
@@ -165,6 +190,8 @@ def test_what_an_interrupted_remake_leaves_describes_no_other_video(tmp_path: Pa
         ({"per_minute": -1.0}, "0 to 60 expressions"),
         ({"me_share": 1.5}, "share of ME"),
         ({"free_share": 1.5}, "share of free combinations lies in 0 to 1, not at 1.5"),
+        ({"vary": -0.1}, "vary by 0 to 1 from person to person, not by -0.1"),
+        ({"vary": 0.5, "split": "test"}, "move as the simulator's table says; leave out --vary"),
         ({"free_share": 0.5, "split": "test"}, "held-out combinations alone; leave out --free-share"),
         ({"apart_from": [Path("none.json")]}, "none.json: is no manifest"),
     ],

@@ -3,12 +3,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from mespot.config import Config
 from mespot.core.errors import ConfigError
 from mespot.core.expression import Kind
-from mespot.simulate.actions import HELD_OUT
+from mespot.simulate import flows as module
+from mespot.simulate.actions import HELD_OUT, Combination
 from mespot.simulate.flows import draw_combination, draw_library
 from mespot.simulate.manifest import source_digest
 from mespot.vision.flow_library import FlowLibrary, view_facts
@@ -53,6 +55,26 @@ def test_the_same_seed_gives_the_same_library(library: FlowLibrary) -> None:
         np.testing.assert_array_equal(getattr(again, name), getattr(library, name))
 
 
+def test_the_people_of_a_library_move_otherwise_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A smile of one strength on one face, each time by other muscles."""
+    smile = Combination(((12, 1.0),), "lower", me=1.0, mae=1.0)
+    monkeypatch.setattr(module, "draw_combination", lambda *_: smile)
+    monkeypatch.setattr(module, "_PROPORTION", 0.0)
+
+    def directions(vary: float) -> npt.NDArray[np.float64]:
+        library = draw_library([face()], CONFIG, count=8, seed=3, split="train", shapes=8, vary=vary)
+        assert library.facts["vary"] == f"{vary:g}"
+        fields = library.fields.astype(np.float64)
+        below = fields[:, :, CONFIG.backbone.input_px // 2 :].reshape(8, 2, -1)
+        place = np.hypot(*below.mean(axis=0)).argmax()  # a lip corner or cheek
+        across, down = below[:, :, place].T
+        return np.asarray(np.arctan2(down, np.abs(across)))
+
+    alike, varied = directions(0.0), directions(1.0)
+    assert alike.std() < 0.03
+    assert varied.std() > 0.1
+
+
 @pytest.mark.parametrize("step", [2, 4])
 def test_flow_between_distant_frames_is_the_mean_of_that_between_neighbours(library: FlowLibrary, step: int) -> None:
     apart = CONFIG.override([f"flow.step={step}"])
@@ -76,6 +98,8 @@ def test_a_library_says_how_it_was_made(library: FlowLibrary) -> None:
         **view_facts(CONFIG),
         "split": "train",
         "seed": "3",
+        "shapes": "2",
+        "vary": "0",
         "faces": source_digest(face()),
     }
 
@@ -89,6 +113,7 @@ def test_a_library_says_how_it_was_made(library: FlowLibrary) -> None:
         ({"shapes": 0}, "one shape of each face"),
         ({"split": "test"}, "all or train, not test"),
         ({"me_share": 1.5}, "0 to 1, not at 1.5"),
+        ({"vary": 1.5}, "0 to 1 from person to person, not by 1.5"),
         ({"config": CONFIG.override(["decode.sampling_fps=5"])}, "at least 10 sampled frames"),
     ],
 )

@@ -2,6 +2,7 @@ import csv
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,13 @@ import pytest
 from mespot.core.errors import ConfigError
 from mespot.data.table import load_table
 from mespot.simulate import injection
+from mespot.simulate.actions import Action
+from mespot.simulate.carrier import Carrier, inject
 from mespot.simulate.injection import inject_corpus
 from mespot.simulate.scene import Cast, Event
 from mespot.vision.decode import VideoReader
 from mespot.vision.encode import VideoWriter
+from mespot.vision.pictures import Image
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +30,11 @@ def clip(smile_then_talk_clip: Path, tmp_path_factory: pytest.TempPathFactory) -
     return path
 
 
-def make(out: Path, clip: Path, workers: int = 1, seed: int = 1) -> Path:
-    return inject_corpus(out, clips=[clip], seed=seed, copies=2, per_minute=40, repeat=2, workers=workers)
+PARTS = ("untouched", "01", "02")
+
+
+def make(out: Path, clip: Path, workers: int = 1, seed: int = 1, vary: float = 0.0) -> Path:
+    return inject_corpus(out, clips=[clip], seed=seed, copies=2, per_minute=40, vary=vary, repeat=2, workers=workers)
 
 
 def digests(out: Path) -> dict[str, str]:
@@ -43,7 +50,7 @@ def corpus(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_clip_is_there_untouched_and_with_expressions(corpus: Path) -> None:
-    names = [f"videos/ann_{part}.mp4" for part in ("untouched", "01", "02")]
+    names = [f"videos/ann_{part}.mp4" for part in PARTS]
     videos = load_table(corpus / "annotations.csv", unit="frames", videos_root=corpus, first_frame=0)
     assert [video.path.relative_to(corpus).as_posix() for video in videos] == names
     assert {video.subject for video in videos} == {"ann"}
@@ -112,6 +119,27 @@ def test_two_clips_of_one_name_and_a_clip_that_another_corpus_has_are_refused(
     with pytest.raises(ConfigError, match="the face or clip bob is in the new corpus too"):
         inject_corpus(tmp_path / "out", clips=[renamed], seed=0, apart_from=[corpus / "manifest.json"])
     assert not (tmp_path / "out").exists()
+
+
+def test_every_copy_of_a_clip_moves_otherwise_where_that_is_asked_for(
+    corpus: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people: list[Mapping[int, Action]] = []
+
+    def follow(carrier: Carrier, events: tuple[Event, ...], actions: Mapping[int, Action]) -> Iterator[Image]:
+        people.append(actions)
+        return inject(carrier, events, actions)
+
+    monkeypatch.setattr(injection, "inject", follow)
+    make(tmp_path, clip, vary=1.0)
+    assert len({str(actions[12]) for actions in people}) == 3
+    mine, theirs = digests(tmp_path), digests(corpus)
+    assert [mine[f"videos/ann_{part}.mp4"] == theirs[f"videos/ann_{part}.mp4"] for part in PARTS] == [
+        True,
+        False,
+        False,
+    ]
+    assert (tmp_path / "annotations.csv").read_text() == (corpus / "annotations.csv").read_text()
 
 
 def test_clips_show_free_combinations_where_they_are_asked_for(

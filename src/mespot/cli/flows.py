@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mespot.cli.options import ConfigOption, SetOption, configured
+from mespot.cli.options import ConfigOption, SetOption, VaryOption, configured
 from mespot.cli.output import say
 
 
@@ -26,6 +26,13 @@ def flows(
     split: Annotated[str, typer.Option(help="train leaves out what test videos show, all has every combination.")] = (
         "train"
     ),
+    shapes: Annotated[
+        int,
+        typer.Option(
+            min=1, help="People that are made of each face: other proportions, and with --vary other movements."
+        ),
+    ] = 6,
+    vary: VaryOption = 0.0,
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
@@ -42,6 +49,8 @@ def flows(
 
     settings = configured(config, assignments)(Config())
     with resources.as_file(resources.files("mespot.assets") / "faces" / "astronaut.jpg") as bundled:
-        library = draw_library(face_files(faces or [bundled]), settings, count=count, seed=seed, split=split)
+        library = draw_library(
+            face_files(faces or [bundled]), settings, count=count, seed=seed, split=split, shapes=shapes, vary=vary
+        )
     library.save(out)
     say(f"library: {out} ({len(library)} expressions)")

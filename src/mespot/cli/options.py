@@ -24,6 +24,12 @@ SetOption = Annotated[
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="One value over the configuration; may be repeated."),
 ]
 ResumeOption = Annotated[bool, typer.Option(help="Continue the run that is in --out.")]
+VaryOption = Annotated[
+    float,
+    typer.Option(
+        min=0, max=1, help="How far every person's muscles pull otherwise than the table's, at most; not for test."
+    ),
+]
 CacheOption = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where crops and flow are kept, so that they are computed once.")
 ]

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from mespot.cli.inputs import VIDEO_SUFFIXES
+from mespot.cli.options import VaryOption
 from mespot.cli.output import progress_of, say
 from mespot.core.errors import ConfigError
 
@@ -28,6 +29,7 @@ NOT_OF_LAYOUTS: tuple[str, ...] = (
     "carriers",
     "apart_from",
     "free_share",
+    "vary",
     *OF_CARRIERS,
 )
 """Options that say nothing about another kind of corpus."""
@@ -70,6 +72,7 @@ def simulate(
         float,
         typer.Option(min=0, max=1, help="Share of expressions whose actions are combined by chance; not for test."),
     ] = 0.0,
+    vary: VaryOption = 0.0,
     apart_from: Annotated[
         list[Path] | None,
         typer.Option(
@@ -125,7 +128,7 @@ def simulate(
             out, layout, faces, workers, {"seed": seed, "split": split, "me_share": share, **density, **chosen}, size
         )
         return
-    choice = {"split": split, "per_minute": per_minute, "me_share": me_share, "free_share": free_share}
+    choice = {"split": split, "per_minute": per_minute, "me_share": me_share, "free_share": free_share, "vary": vary}
     making = {"seed": seed, "workers": workers, "apart_from": apart_from or (), **choice}
     if carriers:
         assert out is not None  # --preview, which needs no folder, was refused

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from mespot.config import Config
 from mespot.core.errors import ConfigError, FaceError, VideoError
 from mespot.core.signals import FaceTrack, Float32
+from mespot.simulate.actions import ACTIONS, Action
 from mespot.simulate.fields import FACE_OVAL, Box, FaceFields, Frame, edge_motion
 from mespot.simulate.kernels import BORDER_PX
 from mespot.simulate.openings import Mouth, eyes_of, mouth_colour
@@ -180,8 +181,8 @@ def draw_events(rng: np.random.Generator, carrier: Carrier, cast: Cast, per_minu
     return tuple(events)
 
 
-def inject(carrier: Carrier, events: tuple[Event, ...]) -> Iterator[Image]:
-    """Yield the pictures of a carrier with expressions drawn into them.
+def inject(carrier: Carrier, events: tuple[Event, ...], actions: Mapping[int, Action] = ACTIONS) -> Iterator[Image]:
+    """Yield the pictures of a carrier with expressions drawn into them, which move as ``actions`` say.
 
     Notes
     -----
@@ -196,7 +197,7 @@ def inject(carrier: Carrier, events: tuple[Event, ...]) -> Iterator[Image]:
             yield picture
             continue
         if current is None or current.event is not event:
-            current = Injection(carrier, event)
+            current = Injection(carrier, event, actions)
         yield current.draw(picture, frame)
 
 
@@ -209,6 +210,8 @@ class Injection:
         The clip.
     event : Event
         The expression.
+    actions : mapping of int to Action
+        How this person's muscles pull, see `mespot.simulate.person.personal_actions`.
 
     Notes
     -----
@@ -216,11 +219,11 @@ class Injection:
     fits all landmarks best: errors of single landmarks do not reach them. Lids and lips are those of each frame.
     """
 
-    def __init__(self, carrier: Carrier, event: Event) -> None:
+    def __init__(self, carrier: Carrier, event: Event, actions: Mapping[int, Action] = ACTIONS) -> None:
         self.event = event
         self._carrier = carrier
         self._face = carrier.landmarks[carrier.order[event.apex]]
-        self._fields = FaceFields.of(self._face, carrier.size)
+        self._fields = FaceFields.of(self._face, carrier.size, actions=actions)
         self._weights = self._fields.weights(event.combination, event.side, event.intensity_px)
 
     def draw(self, picture: Image, frame: int) -> Image:

@@ -24,6 +24,7 @@ from mespot.simulate.manifest import (
     write_corpus,
     write_json,
 )
+from mespot.simulate.person import STREAM, check_vary, personal_actions
 from mespot.simulate.render import Renderer
 from mespot.simulate.scene import ME_SHARE, PER_MINUTE, Scene, draw_scene
 from mespot.vision.encode import VideoWriter
@@ -86,6 +87,7 @@ def simulate_corpus(
     per_minute: float = PER_MINUTE,
     me_share: float = ME_SHARE,
     free_share: float = 0.0,
+    vary: float = 0.0,
     exact: bool = False,
     apart_from: Sequence[Path] = (),
     on_progress: Progress | None = None,
@@ -119,6 +121,9 @@ def simulate_corpus(
         Share of ME among the expressions, 0 to 1.
     free_share : float
         Share of the expressions whose actions are put together by chance, not taken from the table; not for ``test``.
+    vary : float
+        How far the muscles of each video's person pull otherwise than the table's at most, 0 to 1, see
+        `personal_actions`; not for ``test``.
     exact : bool
         Whether to write the exact motion beside each video, see `mespot.simulate.exact.MotionProbe.save`.
     apart_from : sequence of Path
@@ -140,7 +145,7 @@ def simulate_corpus(
         A file of ``faces`` that cannot be read or shows no face.
     """
     _check(faces, minutes, workers, size, fps, clip_s)
-    check_choice(split, per_minute, me_share, free_share)
+    check_choice(split, per_minute, me_share, free_share, vary)
     check_apart([Path(face) for face in faces], split, apart_from)
     count = max(1, math.ceil(minutes * 60 / clip_s - 1e-9))
     sizes = tuple((int(w), int(h)) for w, h in size)
@@ -155,6 +160,7 @@ def simulate_corpus(
             per_minute,
             me_share,
             free_share,
+            float(vary),
             index,
             sizes,
             rates,
@@ -166,13 +172,14 @@ def simulate_corpus(
     return write_corpus(out, jobs, simulate_video, workers=workers, on_progress=on_progress)
 
 
-def check_choice(split: str, per_minute: float, me_share: float, free_share: float = 0.0) -> None:
+def check_choice(split: str, per_minute: float, me_share: float, free_share: float = 0.0, vary: float = 0.0) -> None:
     """Make sure that expressions can be drawn as asked for.
 
     Raises
     ------
     ConfigError
-        No split, a negative number of expressions, a share outside 0 to 1, or free combinations in the test split.
+        No split, a negative number of expressions, a share or variation outside 0 to 1, or free combinations or
+        people who vary in the test split.
     """
     if split not in ("all", "train", "test"):
         raise ConfigError(f"a split is all, train or test, not {split}; choose one of them.")
@@ -182,6 +189,9 @@ def check_choice(split: str, per_minute: float, me_share: float, free_share: flo
         raise ConfigError(f"the share of ME lies in 0 to 1, not at {me_share:g}; correct it.")
     if not 0 <= free_share <= 1:
         raise ConfigError(f"the share of free combinations lies in 0 to 1, not at {free_share:g}; correct it.")
+    check_vary(vary)
+    if vary and split == "test":
+        raise ConfigError("test videos move as the simulator's table says; leave out --vary, or choose another split.")
     if free_share and split == "test":
         raise ConfigError(
             "test videos show the held-out combinations alone; leave out --free-share, or choose another split."
@@ -209,7 +219,8 @@ def simulate_video(job: Job) -> None:
     scene, rng = draw_job(job)
     still = load_still(job.source)
     try:
-        neutral, landmarks = build_neutral(still, scene.variation, scene.size)
+        actions = personal_actions(np.random.default_rng([job.seed, job.index, STREAM]), job.vary)
+        neutral, landmarks = build_neutral(still, scene.variation, scene.size, actions)
     except FaceError as error:
         raise FaceError(f"{job.source}: {error}") from error
     renderer = Renderer(neutral, scene.sensor)

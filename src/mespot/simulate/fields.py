@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,17 +155,23 @@ class FaceFields:
     asymmetry: float = 1.0
 
     @classmethod
-    def of(cls, landmarks: npt.NDArray[np.floating], size: tuple[int, int], asymmetry: float = 1.0) -> FaceFields:
-        """Compute the fields of a face in a picture of ``size`` (width, height)."""
+    def of(
+        cls,
+        landmarks: npt.NDArray[np.floating],
+        size: tuple[int, int],
+        asymmetry: float = 1.0,
+        actions: Mapping[int, Action] = ACTIONS,
+    ) -> FaceFields:
+        """Compute the fields of a face in a picture of ``size`` (width, height), with ``actions`` of its own."""
         box = Box.around(landmarks, size)
         grid = box.grid()
         frame = Frame.of(landmarks)
         fade = _fade(grid, landmarks, box)
         left = 1 / (1 + np.exp(-(frame.coordinates(grid)[..., 0] - _midline(landmarks, grid, frame)) / _SPLIT))
         skin = np.zeros((2 * len(ACTIONS), box.height, box.width, 2), np.float32)
-        for row, action in enumerate(ACTIONS.values()):
-            if action.pulls:
-                field = unit_field(action, landmarks, grid) * fade[..., None]
+        for number, row in ROWS.items():
+            if actions[number].pulls:
+                field = unit_field(actions[number], landmarks, grid) * fade[..., None]
                 field /= max(1e-6, float(np.hypot(field[..., 0], field[..., 1]).max()))
                 skin[2 * row] = field * left[..., None]
                 skin[2 * row + 1] = field - skin[2 * row]

@@ -7,7 +7,7 @@ flow of videos, and training varies their strength over the face (`mespot.traini
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,12 @@ from mespot.core.errors import ConfigError, FaceError
 from mespot.core.expression import Kind
 from mespot.core.signals import Float32
 from mespot.model.candidates import CLASS_OF_KIND
-from mespot.simulate.actions import Combination, Side, combinations_of, free_combination, table_combination
+from mespot.simulate.actions import Action, Combination, Side, combinations_of, free_combination, table_combination
 from mespot.simulate.fields import FaceFields, edge_motion
 from mespot.simulate.identity import find_mesh, load_still
 from mespot.simulate.manifest import source_digest
 from mespot.simulate.openings import Eye, Mouth, draw_openings, eyes_of
+from mespot.simulate.person import check_vary, personal_actions
 from mespot.simulate.timing import draw_course, draw_intensity
 from mespot.vision.align import eye_corners
 from mespot.vision.flow_library import FlowLibrary, view_facts
@@ -63,6 +64,7 @@ def draw_library(
     split: str,
     me_share: float = _ME_SHARE,
     shapes: int = _SHAPES,
+    vary: float = 0.0,
 ) -> FlowLibrary:
     """Draw expressions as flow.
 
@@ -81,7 +83,9 @@ def draw_library(
     me_share : float
         Share of ME.
     shapes : int
-        Faces that are made of each of ``faces``, with other proportions.
+        Faces that are made of each of ``faces``, with other proportions; each takes some tenths of a second.
+    vary : float
+        How far the muscles of each of these pull otherwise than the table's at most, 0 to 1, see `personal_actions`.
 
     Raises
     ------
@@ -91,13 +95,15 @@ def draw_library(
         A file of ``faces`` that cannot be read or shows no face.
     """
     _check(faces, config, count, split, me_share, shapes)
+    check_vary(vary)
     rng = np.random.default_rng(seed)
     landmarks = [points for path in faces for points in _shapes(path, shapes, rng, config)]
     shares = np.bincount(np.arange(count) * len(landmarks) // count, minlength=len(landmarks))
     fields, steps = list[npt.NDArray[np.float16]](), list[Float32]()
     intervals, kinds = list[tuple[int, int]](), list[int]()
     for number in np.flatnonzero(shares):
-        face = _face(landmarks[number], config)  # one at a time: the fields of its actions take much memory
+        # One face at a time: the fields of its actions take much memory.
+        face = _face(landmarks[number], config, personal_actions(rng, vary))
         for _ in range(shares[number]):
             kind = Kind.ME if rng.random() < me_share else Kind.MAE
             course, interval = _draw_steps(rng, kind, config.decode.sampling_fps, config.flow.step)
@@ -115,6 +121,8 @@ def draw_library(
             **view_facts(config),
             "split": split,
             "seed": str(seed),
+            "shapes": str(shapes),
+            "vary": f"{vary:g}",
             "faces": " ".join(source_digest(path) for path in faces),
         },
     )
@@ -185,9 +193,9 @@ def _shapes(path: Path, shapes: int, rng: np.random.Generator, config: Config) -
     return [((points - middle) * stretch + middle).astype(np.float32) for stretch in stretches]
 
 
-def _face(landmarks: Float32, config: Config) -> _Face:
+def _face(landmarks: Float32, config: Config, actions: Mapping[int, Action]) -> _Face:
     side_px = config.align.crop_px
-    fields = FaceFields.of(landmarks, (side_px, side_px))
+    fields = FaceFields.of(landmarks, (side_px, side_px), actions=actions)
     box = fields.box
     return _Face(landmarks, fields, eyes_of(landmarks, box), Mouth.of(landmarks, box, np.zeros(3, np.float32)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from mespot.config import FaceConfig
 from mespot.core.errors import FaceError
 from mespot.core.signals import Float32
+from mespot.simulate.actions import ACTIONS, Action
 from mespot.simulate.creases import Creases
 from mespot.simulate.fields import FACE_OVAL, FaceFields, Frame
 from mespot.simulate.kernels import BORDER_PX
@@ -167,7 +168,9 @@ def find_mesh(image: RgbImage) -> Float32 | None:
     return mesh if presence >= config.presence else None
 
 
-def build_neutral(still: RgbImage, variation: Variation, size: tuple[int, int]) -> tuple[Neutral, Float32]:
+def build_neutral(
+    still: RgbImage, variation: Variation, size: tuple[int, int], actions: Mapping[int, Action] = ACTIONS
+) -> tuple[Neutral, Float32]:
     """Place a varied face in a picture and prepare its motion.
 
     Parameters
@@ -178,6 +181,8 @@ def build_neutral(still: RgbImage, variation: Variation, size: tuple[int, int]) 
         How to vary it.
     size : tuple of int
         Width and height of the picture, px.
+    actions : mapping of int to Action
+        How this person's muscles pull, see `mespot.simulate.person.personal_actions`.
 
     Returns
     -------
@@ -204,7 +209,8 @@ def build_neutral(still: RgbImage, variation: Variation, size: tuple[int, int]) 
         raise FaceError(
             f"the face of a simulated identity was lost in a picture of {size[0]} x {size[1]} px; choose a larger size."
         )
-    return _prepare(_tone(canvas, placed[:, :2], variation), placed, variation), placed[:, :2] - BORDER_PX
+    picture = _tone(canvas, placed[:, :2], variation)
+    return _prepare(picture, placed, variation, actions), placed[:, :2] - BORDER_PX
 
 
 def _place(still: RgbImage, mesh: Float32, variation: Variation, size: tuple[int, int]) -> Float32:
@@ -273,11 +279,11 @@ def _tone(picture: Float32, landmarks: npt.NDArray[np.floating], variation: Vari
     return np.asarray(np.clip(lit * np.array(variation.gains), 0, 255), np.float32)
 
 
-def _prepare(picture: Float32, mesh: Float32, variation: Variation) -> Neutral:
+def _prepare(picture: Float32, mesh: Float32, variation: Variation, actions: Mapping[int, Action]) -> Neutral:
     """Measure depth, head region, action fields, eyes, mouth and creases on the placed face."""
     height, width = picture.shape[:2]
     landmarks = mesh[:, :2]
-    fields = FaceFields.of(landmarks, (width, height), variation.asymmetry)
+    fields = FaceFields.of(landmarks, (width, height), variation.asymmetry, actions)
     eye_px = fields.eye_px
     depth, head, centre = _head(mesh, (width, height), eye_px)
     box, eyes = fields.box, eyes_of(landmarks, fields.box)

@@ -13,6 +13,7 @@ from mespot.core.errors import ConfigError
 from mespot.simulate.carrier import Carrier, draw_events, inject, load_carrier
 from mespot.simulate.corpus import check_choice
 from mespot.simulate.manifest import PRESET, Progress, VideoJob, check_apart, source_digest, write_corpus, write_json
+from mespot.simulate.person import STREAM, personal_actions
 from mespot.simulate.scene import ME_SHARE, PER_MINUTE, Cast
 from mespot.vision.encode import VideoWriter
 
@@ -46,6 +47,7 @@ def inject_corpus(
     per_minute: float = PER_MINUTE,
     me_share: float = ME_SHARE,
     free_share: float = 0.0,
+    vary: float = 0.0,
     repeat: int = 1,
     workers: int = 1,
     apart_from: Sequence[Path] = (),
@@ -69,8 +71,8 @@ def inject_corpus(
         Expressions per minute, on average.
     me_share : float
         Share of ME among the expressions, 0 to 1.
-    free_share : float
-        As for `mespot.simulate.corpus.simulate_corpus`.
+    free_share, vary : float
+        As for `mespot.simulate.corpus.simulate_corpus`; every copy of a clip moves as another person.
     repeat : int
         Passes through a clip, forwards and backwards in turn: 10 make 30 s of 3 s.
     workers : int
@@ -94,7 +96,7 @@ def inject_corpus(
         A clip that cannot be read or does not show one face throughout.
     """
     _check(clips, copies, repeat, workers)
-    check_choice(split, per_minute, me_share, free_share)
+    check_choice(split, per_minute, me_share, free_share, vary)
     check_apart([Path(clip) for clip in clips], split, apart_from)
     jobs = [
         InjectionJob(
@@ -106,6 +108,7 @@ def inject_corpus(
             per_minute,
             me_share,
             free_share,
+            float(vary),
             copy,
             repeat,
         )
@@ -119,12 +122,14 @@ def inject_video(job: InjectionJob) -> None:
     """Make one video with its sidecar."""
     digest = source_digest(job.source)
     carrier = _carrier(job.source, digest, job.repeat)
-    rng = np.random.default_rng([job.seed, job.copy, int(digest, 16)])
+    seeds = [job.seed, job.copy, int(digest, 16)]
+    rng = np.random.default_rng(seeds)
+    actions = personal_actions(np.random.default_rng([*seeds, STREAM]), job.vary)
     cast = Cast(job.split, job.me_share, carrier.fps, len(carrier), job.free_share)
     events = draw_events(rng, carrier, cast, job.per_minute if job.copy else 0.0)
     width, height = carrier.size
     with VideoWriter(job.video, width_px=width, height_px=height, fps=carrier.fps, crf=_CRF, preset=PRESET) as video:
-        for picture in inject(carrier, events):
+        for picture in inject(carrier, events, actions):
             video.write(picture)
     facts = {
         "carrier": job.source.name,

@@ -52,6 +52,8 @@ class VideoJob:
         Share of ME among the expressions.
     free_share : float
         Share of the expressions whose actions are put together by chance.
+    vary : float
+        How far the person's muscles pull otherwise than the table's at most.
     """
 
     out: Path
@@ -62,6 +64,7 @@ class VideoJob:
     per_minute: float
     me_share: float
     free_share: float
+    vary: float
 
     @property
     def video(self) -> Path:
@@ -80,8 +83,9 @@ class VideoJob:
     def key(self) -> str:
         """Digest of all that decides the video."""
         facts = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("out", "source")}
-        if not facts["free_share"]:
-            del facts["free_share"]  # videos that were made before there was one stay finished
+        for later in ("free_share", "vary"):
+            if not facts[later]:
+                del facts[later]  # videos that were made before there was one stay finished
         identity = (VERSION, source_digest(self.source), self.source.stem, sorted(facts.items()))
         return hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
 
@@ -103,6 +107,7 @@ class VideoJob:
             "identity": self.source.stem,
             "source": source_digest(self.source),
             "split": self.split,
+            **({"vary": self.vary} if self.vary else {}),
             "combinations": sorted({event.combination.name for event in events}),
             **facts,
             "expressions": [

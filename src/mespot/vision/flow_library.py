@@ -19,7 +19,7 @@ from mespot.core.atomic import whole_file
 from mespot.core.errors import ConfigError
 from mespot.core.signals import Float32
 
-_BEFORE = {"flow_step": "1"}
+_BEFORE = {"flow_step": "1", "vary": "0"}
 """Facts of libraries that were made before these were stated."""
 _ARRAYS = ("fields", "steps", "bounds", "intervals", "kinds")
 
@@ -43,8 +43,8 @@ class FlowLibrary:
     kinds : (N,) int64
         1 MaE, 2 ME.
     facts : mapping of str to str
-        How it was made: those of `view_facts`, ``split``, ``seed`` and the digests of the ``faces``; none where
-        unknown.
+        How it was made: those of `view_facts`, ``split``, ``seed``, ``shapes``, ``vary`` and the digests of the
+        ``faces``; none where unknown.
     """
 
     fields: npt.NDArray[np.float16]
