@@ -67,7 +67,7 @@ class Attention:
         the person's own.
     heat : tuple of tuple of float
         Coarse map over the square crop, rows from the top, normalised to a maximum of 1: how far each place went out
-        and back, in multiples of its usual motion, times the network's attention to it.
+        and back, in multiples of its usual motion, times a root of the network's attention.
     """
 
     region: str
