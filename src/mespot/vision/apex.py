@@ -1,4 +1,4 @@
-"""When in an interval a face moved most, and where: the apex, the named region and the heat map of a detection."""
+"""When in an interval a face was farthest from where it came and went, and what moved: apex, region, heat map."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ NEAR_ROWS = 90
 _FEW_ROWS = 3
 """Intervals of no more rows are not taken to show how an expression goes back."""
 ATTENTION_POWER = 0.25
-"""With 1, smiles of real people were named after a brow that moved a fourth as far as the corners of the lips."""
+"""Power of the network's attention in what is named and drawn: with 1, smiles of real people were named after a brow
+that moved a fourth as far as the corners of the lips."""
 _FLOOR = 0.3
 """Share of the face's usual motion that is added to every region's: what hardly moves at all is not named for noise."""
 
@@ -39,18 +40,18 @@ def apex_and_place(features: Features, first: int, last: int, crop_px: int) -> t
     int
         Row of the apex, first to last.
     Attention
-        The region that moved most, and the map of how far every cell of the face did: greatest 1, or 0 where nothing
-        moves.
+        The region that went out and back farthest, as the notes tell it, and a map of that over the face's cells:
+        greatest 1, or 0 where nothing moves.
 
     Notes
     -----
     An expression goes out and comes back, so of every region's displacement since the onset the straight line to the
-    offset is taken away: the drift of a head, which otherwise grows all along a macro-expression. One that the first or
-    last row cuts off, or a gap without a face, is measured from its other end. Lips and lids move more than other skin
-    while nothing is expressed, so a displacement is told in multiples of the region's usual motion in the interval and
-    around it, and times a root of the network's mean attention to the region: attention has places that it prefers
-    whatever moves. The apex is that of all regions together, each of
-    which counts by how far it went.
+    offset is taken away: the drift of a head, which otherwise grows all along a macro-expression. One that is cut off
+    by the video's first or last row, or by a gap without a face, is measured from its other end; one of very few rows
+    from its onset. Lips and lids move more than other skin while nothing is expressed, so a displacement is told in
+    multiples of the region's usual motion in the interval and around it, and times a root of the network's mean
+    attention to the region: attention has places that it prefers whatever moves. The apex is that of all regions
+    together, each of which counts by how far it went.
     """
     present = features.present
     excursion = _excursion(
