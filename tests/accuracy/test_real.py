@@ -25,11 +25,11 @@ def test_a_mark_has_the_detection_of_its_kind_that_overlaps_it_most(detection: M
     assert found == {
         "clip": "clip.mp4",
         "marked": "MaE 50",
-        "found": "MaE frames 55-55-99 score 0.50 chin",
+        "found": "MaE frames 55-99-99 score 0.50 chin",
         "onset_error_s": pytest.approx(0.2),
         "iou": pytest.approx(0.9),
     }
-    assert [line.split(" score")[0] for line in besides["besides"]] == ["ME frames 50-50-99", "MaE frames 40-40-59"]
+    assert [line.split(" score")[0] for line in besides["besides"]] == ["ME frames 50-99-99", "MaE frames 40-59-59"]
 
 
 def test_a_detection_stands_for_one_mark_and_a_missed_one_says_nothing(detection: Make) -> None:
