@@ -12,7 +12,7 @@ from mespot.core.errors import ConfigError
 from mespot.simulate.actions import ACTIONS, MIRROR, Action, Pull
 
 STREAM = 1
-"""Added to the seed of a video: what else is drawn for it stays the same with and without a style."""
+"""Added to the seed of a video: what else is drawn for it is the same whether people vary or not."""
 _TURN_RAD, _OWN_TURN_RAD = 0.35, 0.3
 """Standard deviation of the direction of an action, and of each of its pulls on top of it."""
 _SIZE, _REACH = 0.4, 0.2

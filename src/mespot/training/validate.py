@@ -92,10 +92,9 @@ def validate(network: Network, samples: Sequence[Sample], config: Config) -> Val
         ``config.spotting``; its threshold of a kind stays where nothing of that kind is found at any threshold, for
         then there is nothing to choose by. With ``config.training.false_per_minute`` only thresholds of ME compete at
         which false reports, MaE and ME together, are no more; where none keeps it, those with the fewest. Where
-        nothing is found at these, it is at least the lowest of them. Where the videos without
-        expressions are so long that the limit amounts to a few false reports there, it is these that keep it, and with
-        a standard error added (of a Poisson count, as if reports came independently): few minutes of few people must
-        say something of others.
+        nothing is found at these, it is at least the lowest of them. Where the videos without expressions are so long
+        that the limit amounts to a few false reports there, it is these that keep it, and with a standard error added
+        (of a Poisson count, as if reports came independently): few minutes of few people must say something of others.
 
     Notes
     -----

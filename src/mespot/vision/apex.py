@@ -78,13 +78,12 @@ def _excursion(steps: FloatArray, *, cut_before: bool, cut_after: bool) -> Float
     few steps, which can hardly show a way back, from the place before them.
     """
     way = np.cumsum(steps, axis=0)
-    if len(way) <= _FEW_ROWS:
-        pass
-    elif cut_before and not cut_after:
-        way -= way[-1].copy()
-    elif cut_before == cut_after:
-        way -= np.arange(1, len(way) + 1)[:, None, None] / len(way) * way[-1]
-    return np.asarray(np.linalg.norm(way, axis=2))
+    straight = np.zeros(1)
+    if len(way) > _FEW_ROWS and cut_before == cut_after:
+        straight = np.arange(1, len(way) + 1)[:, None, None] / len(way) * way[-1]
+    elif len(way) > _FEW_ROWS and cut_before:
+        straight = way[-1]
+    return np.asarray(np.linalg.norm(way - straight, axis=2))
 
 
 def _usual(motion: Float32, first: int, last: int) -> FloatArray:
